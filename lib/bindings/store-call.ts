@@ -1,0 +1,29 @@
+import { TabError } from '../errors/tab-error.js';
+
+/** Seconds that a client is asked to wait after a store failed. */
+const RETRY_AFTER = 2;
+
+function unavailable(what: string, cause?: unknown): TabError {
+  return new TabError('store_unavailable', `${what} failed`, { cause, hints: { retryAfter: RETRY_AFTER } });
+}
+
+/**
+ * Calls a store. Whatever goes wrong, a store that does not answer in time included, is `store_unavailable`: an unknown
+ * outcome is never an acceptance.
+ *
+ * @param what how the log names the call
+ * @param timeout milliseconds
+ */
+export async function callStore<T>(what: string, timeout: number, call: () => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(unavailable(`${what} (no answer within ${timeout} ms)`)), timeout);
+  });
+  try {
+    return await Promise.race([call(), deadline]);
+  } catch (error) {
+    throw error instanceof TabError && error.hints.retryAfter !== undefined ? error : unavailable(what, error);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,57 @@
+import type { BindingStore } from './binding-store.js';
+import type { AppInstance, InstanceFilter } from './binding.types.js';
+import { callStore } from './store-call.js';
+
+/** What the binding services share. */
+export interface BindingServiceSettings {
+  readonly bindings: BindingStore;
+  readonly storeTimeout: number;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+}
+
+/** For operators: looks instances up, suspends and revokes them. Effective from the next request on, on every node. */
+export class TabInstances {
+  readonly #settings: BindingServiceSettings;
+
+  constructor(settings: BindingServiceSettings) {
+    this.#settings = settings;
+  }
+
+  /** The instance with this id, whatever its status. */
+  async get(id: string): Promise<AppInstance | undefined> {
+    const { instance } = await this.#call((store) => store.load({ instanceId: id }));
+    return instance;
+  }
+
+  /**
+   * Refuses an instance everywhere until its key is enrolled again with clean evidence and an attestation not weaker
+   * than before (PROTOCOL section 5).
+   *
+   * @param reason for operators, at most 200 characters are kept
+   * @param threats that must be `clear` in the evidence which ends the suspension
+   * @returns false when the instance is unknown or revoked
+   */
+  suspend(id: string, reason: string, threats: readonly string[] = []): Promise<boolean> {
+    return this.#call((store) => store.suspend(id, this.#ending(reason), threats));
+  }
+
+  /** Ends an instance for ever, with all its sessions. False when it is unknown or revoked already. */
+  revoke(id: string, reason: string): Promise<boolean> {
+    return this.#call((store) => store.revoke(id, this.#ending(reason)));
+  }
+
+  /** Instances in id order; page with `after`. */
+  list(filter: InstanceFilter = {}): Promise<AppInstance[]> {
+    return this.#call((store) => store.findInstances(filter));
+  }
+
+  #ending(reason: string): { reason: string; at: number } {
+    return { reason: reason.slice(0, 200), at: Math.floor(this.#settings.clock() / 1000) };
+  }
+
+  #call<T>(call: (store: BindingStore) => Promise<T>): Promise<T> {
+    const { bindings, storeTimeout } = this.#settings;
+    return callStore('binding store', storeTimeout, () => call(bindings));
+  }
+}

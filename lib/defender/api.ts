@@ -1,0 +1,48 @@
+/** A configured server: the only places where tokens go. */
+export interface Api {
+  /** Origin and path prefix, without a trailing slash; the name of the server in the state. */
+  readonly base: string;
+  /** Scheme and authority. */
+  readonly origin: string;
+  /** Path prefix that a gateway strips, '' or '/…'. */
+  readonly path: string;
+}
+
+/** The configured servers. @throws TypeError that says what to write instead */
+export function parseApis(input: string | URL | readonly (string | URL)[]): readonly Api[] {
+  const list: readonly unknown[] = Array.isArray(input) ? input : [input];
+  if (list.length === 0) throw new TypeError("Defender option api: write at least one origin, 'https://api.example.com'");
+  const apis = list.map((entry) => parseApi(String(entry)));
+  return apis.filter((api, index) => apis.findIndex((other) => other.base === api.base) === index);
+}
+
+/** The configured server that `url` belongs to, the most specific one, or undefined. */
+export function findApi(apis: readonly Api[], url: URL): Api | undefined {
+  const matches = apis.filter(
+    (api) => api.origin === url.origin && (url.pathname === api.path || url.pathname.startsWith(`${api.path}/`)),
+  );
+  return matches.sort((a, b) => b.path.length - a.path.length)[0];
+}
+
+/** Whether the host can only be this machine. */
+export function isLoopback(url: URL): boolean {
+  const host = url.hostname;
+  return host === 'localhost' || host.endsWith('.localhost') || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+/** Whether what the server says about time can be believed: nobody on the way could have written it. */
+export function isTrustedTransport(api: Api): boolean {
+  const url = new URL(api.origin);
+  return url.protocol === 'https:' || isLoopback(url);
+}
+
+function parseApi(entry: string): Api {
+  const url = URL.canParse(entry) ? new URL(entry) : undefined;
+  const web = url?.protocol === 'https:' || url?.protocol === 'http:';
+  const bare = url?.search === '' && url.hash === '' && url.username === '' && url.password === '';
+  if (!url || !web || !bare) {
+    throw new TypeError('Defender option api: write https://host[:port][/prefix], without userinfo, query and fragment');
+  }
+  const path = url.pathname.replace(/\/+$/, '');
+  return { base: url.origin + path, origin: url.origin, path };
+}

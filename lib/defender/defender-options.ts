@@ -1,0 +1,143 @@
+import { isLoopback, parseApis, type Api } from './api.js';
+import { noAttestation, type ClientAttester, type DefenderApp } from './client-attester.js';
+import type { KeyStore } from './key-store.js';
+import { PROBE_NAME, type Probe } from './probe.js';
+
+/** The `sdk` of the evidence unless configured. */
+export const DEFENDER_SDK = 'nestjs-tab/0.1.0';
+
+/** Options of a Defender. */
+export interface DefenderOptions {
+  /**
+   * The servers, as the server has its `origins` configured: `https://host[:port][/prefix]`. Tokens go nowhere else.
+   * Plain `http` is accepted for loopback only, see `allowPlainHttp`.
+   */
+  readonly api: string | URL | readonly (string | URL)[];
+  /** Path of the TAB endpoints under each `api`; default `/tab`. */
+  readonly prefix?: string;
+  readonly app: DefenderApp;
+  /** Where the instance key lives; `memoryKeyStore()` for a new instance at each start. */
+  readonly keyStore: KeyStore;
+  /** What to look for in the runtime; a threat without a probe is "not checked". May be empty. */
+  readonly probes: readonly Probe[];
+  /** Makes the platform attestation; default: format `none`, no statement. */
+  readonly attester?: ClientAttester;
+  /** Sends the requests; default the global `fetch`. It must not follow redirects or repeat requests by itself. */
+  readonly fetch?: typeof globalThis.fetch;
+  /** Local time in milliseconds since the epoch; default `Date.now`. */
+  readonly clock?: () => number;
+  /** `sdk` of the evidence, 1–64 printable ASCII characters. */
+  readonly sdk?: string;
+  /** Seconds after which evidence is measured anew, 0–300; default 60, 0 = for every token. */
+  readonly evidenceMaxAge?: number;
+  /** Milliseconds that one probe may take before it counts as not checked; default 5,000. */
+  readonly probeTimeout?: number;
+  /** Milliseconds that one enrolment may take, attestation included; default 60,000. */
+  readonly enrolTimeout?: number;
+  /** Header names whose values are bound (`hd`) whenever a request has them; default none. */
+  readonly boundHeaders?: readonly string[];
+  /**
+   * Upper bound, in milliseconds, of the random wait before an enrolment that the server asked for, so that many clients do
+   * not come at once; default 30,000, 0 = at once.
+   */
+  readonly reenrolWait?: number;
+  /** Number in [0, 1) for that wait; default `Math.random`. Identifiers always come from the platform's secure source. */
+  readonly random?: () => number;
+  /** Accept plain `http` beyond loopback: sessions and credentials can then be read on the way. Default false. */
+  readonly allowPlainHttp?: boolean;
+}
+
+/** Options with every default in place. */
+export interface ResolvedDefenderOptions {
+  readonly apis: readonly Api[];
+  readonly prefix: string;
+  readonly app: DefenderApp;
+  readonly keyStore: KeyStore;
+  readonly probes: readonly Probe[];
+  readonly attester: ClientAttester;
+  readonly fetch: typeof globalThis.fetch;
+  readonly clock: () => number;
+  readonly sdk: string;
+  readonly evidenceMaxAge: number;
+  readonly probeTimeout: number;
+  readonly enrolTimeout: number;
+  readonly boundHeaders: readonly string[];
+  readonly reenrolWait: number;
+  readonly random: () => number;
+}
+
+const APP_ID = /^[A-Za-z0-9_.:-]{1,128}$/;
+// https://semver.org/#is-there-a-suggested-regular-expression-regex-to-check-a-semver-string
+const SEMVER =
+  /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(0|[1-9]\d*|\d*[A-Za-z-][\dA-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][\dA-Za-z-]*))*)?(\+[\dA-Za-z-]+(\.[\dA-Za-z-]+)*)?$/;
+const PREFIX = /^(\/[A-Za-z0-9_.~-]+)+$/;
+const FIELD_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
+const PRINTABLE = /^[\x20-\x7e]{1,64}$/;
+const METHODS_OF_KEY_STORE = ['loadKey', 'loadState', 'saveState', 'clear'] as const;
+
+/** Options checked and completed. @throws TypeError that says what to write instead */
+export function resolveOptions(options: DefenderOptions): ResolvedDefenderOptions {
+  const apis = parseApis(options.api);
+  const insecure = apis.find((api) => !api.origin.startsWith('https:') && !isLoopback(new URL(api.origin)));
+  check(!insecure || options.allowPlainHttp === true, `api: write https:// instead of ${insecure?.origin}`);
+  const prefix = options.prefix ?? '/tab';
+  check(PREFIX.test(prefix), "prefix: write a path such as '/tab', with a leading and without a trailing slash");
+  checkApp(options.app);
+  checkParts(options);
+  const sdk = options.sdk ?? DEFENDER_SDK;
+  check(PRINTABLE.test(sdk), 'sdk: write 1 to 64 printable ASCII characters');
+  const boundHeaders = (options.boundHeaders ?? []).map((name) => String(name).toLowerCase());
+  check(boundHeaders.every(isBindable), 'boundHeaders: write field names, without tab-token and host');
+  return {
+    apis,
+    prefix,
+    app: { id: options.app.id, ver: options.app.ver, platform: options.app.platform },
+    keyStore: options.keyStore,
+    probes: [...options.probes],
+    attester: options.attester ?? noAttestation,
+    // Looked up at each call, so that a later replacement of the global is used; called without a receiver.
+    fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
+    clock: options.clock ?? Date.now,
+    sdk,
+    evidenceMaxAge: bounded('evidenceMaxAge (seconds)', options.evidenceMaxAge ?? 60, 0, 300),
+    probeTimeout: bounded('probeTimeout (milliseconds)', options.probeTimeout ?? 5_000, 1, 60_000),
+    enrolTimeout: bounded('enrolTimeout (milliseconds)', options.enrolTimeout ?? 60_000, 1, 600_000),
+    boundHeaders,
+    reenrolWait: bounded('reenrolWait (milliseconds)', options.reenrolWait ?? 30_000, 0, 30_000),
+    random: options.random ?? Math.random,
+  };
+}
+
+function checkApp(app: DefenderApp | undefined): void {
+  check(typeof app === 'object' && app !== null, 'app: write { id, ver, platform }');
+  check(APP_ID.test(String(app.id)), 'app.id: write 1 to 128 characters of A-Z a-z 0-9 . _ : -');
+  check(SEMVER.test(String(app.ver)), "app.ver: write a SemVer 2.0.0 version such as '1.4.0'");
+  check(typeof app.platform === 'string' && app.platform !== '', "app.platform: write the app's platform");
+}
+
+function checkParts(options: DefenderOptions): void {
+  const store: Partial<KeyStore> | undefined = options.keyStore;
+  const complete = METHODS_OF_KEY_STORE.every((method) => typeof store?.[method] === 'function');
+  check(complete, 'keyStore: pass a key store, such as memoryKeyStore()');
+  check(Array.isArray(options.probes), 'probes: pass an array of probes, [] for none');
+  for (const probe of options.probes) {
+    const named = PROBE_NAME.test(String(probe?.name)) && typeof probe.run === 'function';
+    check(named, 'probes: each needs run() and a name of a-z 0-9 and -');
+  }
+  const attester: Partial<ClientAttester> = options.attester ?? noAttestation;
+  const usable = typeof attester.format === 'string' && typeof attester.attest === 'function';
+  check(usable, 'attester: pass { format, attest() }');
+}
+
+function isBindable(name: string): boolean {
+  return FIELD_NAME.test(name) && name !== 'tab-token' && name !== 'host';
+}
+
+function bounded(name: string, value: number, min: number, max: number): number {
+  check(Number.isFinite(value) && value >= min && value <= max, `${name}: write a number from ${min} to ${max}`);
+  return value;
+}
+
+function check(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new TypeError(`Defender option ${message}`);
+}

@@ -1,0 +1,91 @@
+import type { RuntimeEvidence } from '../token/claims.types.js';
+import { PROBE_NAME, type Probe, type ProbeReport, type ProbeResult } from './probe.js';
+
+/** At most this many names go into one token (PROTOCOL section 3). */
+const MAX_NAMES = 64;
+
+/** A measurement; `at` is the local clock, in seconds. */
+export type Measurement = Omit<RuntimeEvidence, 'sdk'>;
+
+/** What the meter needs. */
+export interface MeterOptions {
+  readonly probes: readonly Probe[];
+  /** Seconds that a measurement may be used. */
+  readonly maxAge: number;
+  /** Milliseconds that one probe may take. */
+  readonly timeout: number;
+  /** Local time, seconds. */
+  readonly now: () => number;
+}
+
+/** Runs the probes, all at once, and keeps their result for `maxAge`; concurrent callers share one run. */
+export class EvidenceMeter {
+  readonly #options: MeterOptions;
+  #last?: Measurement;
+  #running?: Promise<Measurement>;
+
+  constructor(options: MeterOptions) {
+    this.#options = options;
+  }
+
+  /** Evidence that is young enough; measured anew when it is not, or when the clock went back. */
+  async current(): Promise<Measurement> {
+    const age = this.#options.now() - (this.#last?.at ?? Number.NEGATIVE_INFINITY);
+    return this.#last && age >= 0 && age <= this.#options.maxAge && this.#options.maxAge > 0 ? this.#last : this.#shared();
+  }
+
+  /** Evidence of a run that starts now. */
+  async fresh(): Promise<Measurement> {
+    // A run already under way began before the event that this caller wants to be measured after.
+    await this.#running;
+    return this.#shared();
+  }
+
+  #shared(): Promise<Measurement> {
+    this.#running ??= this.#measure().finally(() => (this.#running = undefined));
+    return this.#running;
+  }
+
+  async #measure(): Promise<Measurement> {
+    const { probes, timeout, now } = this.#options;
+    const reports = await Promise.all(probes.map(async (probe) => normalise(probe, await runProbe(probe, timeout))));
+    const found = [...new Set(reports.flatMap((report) => report.found ?? []))].slice(0, MAX_NAMES);
+    // One probe that finds a threat outweighs another that does not.
+    const clear = [...new Set(reports.flatMap((report) => report.clear ?? []))].filter((name) => !found.includes(name));
+    this.#last = { at: now(), found, clear: clear.slice(0, MAX_NAMES - found.length) };
+    return this.#last;
+  }
+}
+
+/** A probe that throws or hangs is reported as `unknown`: its name then appears in neither list. */
+async function runProbe(probe: Probe, timeout: number): Promise<ProbeResult> {
+  const limit = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const expired = new Promise<ProbeResult>((resolve) => {
+    timer = setTimeout(() => {
+      limit.abort();
+      resolve('unknown');
+    }, timeout);
+  });
+  try {
+    return await Promise.race([(async () => probe.run(limit.signal))(), expired]);
+  } catch {
+    return 'unknown';
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function normalise(probe: Probe, result: ProbeResult): ProbeReport {
+  if (result === 'found') return { found: [probe.name] };
+  if (result === 'clear') return { clear: [probe.name] };
+  if (typeof result !== 'object' || result === null) return {};
+  const found = names(result.found);
+  // A threat whose name cannot travel is still a threat: it is told under the probe's own name.
+  const told = found.map((name) => (PROBE_NAME.test(name) ? name : probe.name));
+  return { found: told, clear: names(result.clear).filter((name) => PROBE_NAME.test(name)) };
+}
+
+function names(list: readonly string[] | undefined): readonly string[] {
+  return Array.isArray(list) ? list.map(String) : [];
+}

@@ -1,0 +1,16 @@
+export { createDefender, Defender, type TokenRequest } from './defender.js';
+export { DefenderError, type DefenderErrorCode, type RefusalFacts } from './defender-error.js';
+export { DEFENDER_SDK, type DefenderOptions } from './defender-options.js';
+export { noAttestation, type AttestInput, type ClientAttester, type DefenderApp } from './client-attester.js';
+export type { Enrolment } from './enrolment.js';
+export {
+  generateKey,
+  memoryKeyStore,
+  type ApiState,
+  type DefenderState,
+  type KeyStore,
+  type StoredSession,
+} from './key-store.js';
+export type { Probe, ProbeReport, ProbeResult } from './probe.js';
+export type { MintRequest, SigningKey } from '../token/mint.js';
+export type { PublicJwk, RuntimeEvidence, TabAlgorithm } from '../token/claims.types.js';

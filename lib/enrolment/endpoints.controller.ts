@@ -1,0 +1,122 @@
+import { Controller, Delete, Get, HttpCode, Inject, Post, Req, Res, SetMetadata, VERSION_NEUTRAL, type Type } from '@nestjs/common';
+import { SkipTrust } from '../decorators/skip-trust.js';
+import { TabError } from '../errors/tab-error.js';
+import { GuardSettings } from '../guards/guard-settings.js';
+import { accept, refusal } from '../guards/http-answer.js';
+import { addressOf, setReplyHeader, tabRequestOf, type HttpReply, type HttpRequest } from '../guards/http-exchange.js';
+import { BINDS_BODY } from '../guards/startup-check.js';
+import { HttpPlatform } from '../guards/http-platform.js';
+import { TabDecisions } from '../telemetry/tab-decisions.js';
+import { DEFAULT_REQUIREMENT, type TrustRequirement } from '../trust/requirement.js';
+import { newDecisionId, recordDecision } from '../verifier/decision-record.js';
+import { TabVerifier } from '../verifier/tab-verifier.js';
+import { tabConfiguration, type TabConfiguration } from './discovery.js';
+import { EndpointSettings } from './endpoint-settings.js';
+import { EnrolmentService, type Enrolled } from './enrolment.service.js';
+
+/** A client may always retire itself, whatever its runtime looks like. */
+const RETIREMENT: TrustRequirement = {
+  ...DEFAULT_REQUIREMENT,
+  session: 'none',
+  runtime: { deny: [], require: [], maxAge: Number.MAX_SAFE_INTEGER },
+};
+
+/** The endpoints of PROTOCOL sections 4 and 5; `endpointsController` gives them their paths. */
+abstract class Endpoints {
+  @Inject(EnrolmentService) protected readonly enrolment!: EnrolmentService;
+  @Inject(TabVerifier) protected readonly verifier!: TabVerifier;
+  @Inject(TabDecisions) protected readonly decisions!: TabDecisions;
+  @Inject(GuardSettings) protected readonly settings!: GuardSettings;
+  @Inject(EndpointSettings) protected readonly endpoint!: EndpointSettings;
+
+  @Post('challenge')
+  @HttpCode(201)
+  async challenge(@Req() request: HttpRequest, @Res({ passthrough: true }) reply: HttpReply): Promise<object> {
+    return this.answering(request, reply, async () => {
+      const challenge = this.enrolment.issueChallenge(addressOf(request));
+      setReplyHeader(reply, 'Cache-Control', 'no-store');
+      return { challenge, expiresIn: this.endpoint.challengeLifetime };
+    });
+  }
+
+  @Post('instances')
+  @HttpCode(201)
+  @SetMetadata(BINDS_BODY, true)
+  async enrol(@Req() request: HttpRequest, @Res({ passthrough: true }) reply: HttpReply & StatusReply): Promise<object> {
+    return this.answering(request, reply, async () => {
+      const enrolled = await this.enrolment.enrol(tabRequestOf(request), addressOf(request));
+      setReplyHeader(reply, 'Cache-Control', 'no-store');
+      setReplyHeader(reply, 'TAB-Nonce', enrolled.nextChallenge);
+      reply.status(enrolled.created ? 201 : 200);
+      return describe(enrolled);
+    });
+  }
+
+  @Delete('instances/self')
+  @HttpCode(204)
+  async retire(@Req() request: HttpRequest, @Res({ passthrough: true }) reply: HttpReply): Promise<void> {
+    const verification = await this.verifier.verify(tabRequestOf(request), RETIREMENT);
+    const { decision, nextChallenge } = verification;
+    if (!verification.accepted) throw refusal(reply, verification.error, decision.id, this.settings, nextChallenge);
+    accept(request, reply, verification);
+    await this.answering(request, reply, () => this.enrolment.retire(verification.context.instance.id));
+  }
+
+  /** Runs `work`; a refusal is recorded and answered as PROTOCOL section 7 says. */
+  private async answering<T>(request: HttpRequest, reply: HttpReply, work: () => Promise<T>): Promise<T> {
+    const started = performance.now();
+    try {
+      return await work();
+    } catch (cause) {
+      const error = cause instanceof TabError ? cause : new TabError('store_unavailable', 'unexpected error', { cause });
+      const decision = recordDecision({
+        id: newDecisionId(),
+        request: tabRequestOf(request),
+        proven: {},
+        error,
+        enforced: true,
+        at: this.settings.clock(),
+        duration: performance.now() - started,
+      });
+      this.decisions.record(decision);
+      throw refusal(reply, error, decision.id, this.settings, this.endpoint.nonceFor(error));
+    }
+  }
+}
+
+interface StatusReply {
+  status(code: number): unknown;
+}
+
+function describe({ instance }: Enrolled): object {
+  const { id, assurance, format, attestedAt, attestationExpiresAt } = instance;
+  return { instanceId: id, assurance, attestation: { format, at: attestedAt, expiresAt: attestationExpiresAt } };
+}
+
+/** The endpoints under a path prefix. */
+export function endpointsController(prefix: string): Type {
+  @SkipTrust()
+  @Controller({ path: prefix, version: VERSION_NEUTRAL })
+  class TabEndpointsController extends Endpoints {}
+  return TabEndpointsController;
+}
+
+/** `GET /.well-known/tab-configuration`: exclude it from a global prefix, so that it stays at the origin's root. */
+@SkipTrust()
+@Controller({ path: '.well-known/tab-configuration', version: VERSION_NEUTRAL })
+export class TabDiscoveryController {
+  @Inject(EndpointSettings) private readonly endpoint!: EndpointSettings;
+  @Inject(GuardSettings) private readonly settings!: GuardSettings;
+  @Inject(HttpPlatform) private readonly platform!: HttpPlatform;
+
+  @Get()
+  configuration(@Req() request: HttpRequest, @Res({ passthrough: true }) reply: HttpReply): TabConfiguration {
+    const prefix = [this.platform.globalPrefix, this.endpoint.prefix].filter((part) => part !== '').join('/');
+    try {
+      return tabConfiguration(this.endpoint.verifier, tabRequestOf(request).authority, `/${prefix}`);
+    } catch (error) {
+      if (!(error instanceof TabError)) throw error;
+      throw refusal(reply, error, newDecisionId(), this.settings);
+    }
+  }
+}

@@ -1,0 +1,172 @@
+import type { AttestationResult, FinishAttestation } from '../attestation/attester.js';
+import type { AppInstance } from '../bindings/binding.types.js';
+import { callStore } from '../bindings/store-call.js';
+import { TabError } from '../errors/tab-error.js';
+import { CHALLENGE_KEPT, challengeClaimKey } from '../token/claim-key.js';
+import type { TabRequest } from '../token/request.js';
+import type { RegisteredApp, VerifierSettings } from '../verifier/settings.js';
+import { enrolmentBinding } from './binding-value.js';
+import { authenticateEnrolment, type AuthenticEnrolment } from './enrolment-steps.js';
+import { checkKnownKey, checkNoDowngrade, NO_ATTESTATION, type EnrolmentAttempt } from './known-key-rules.js';
+import { RateLimiter } from './rate-limiter.js';
+
+/** Limits on callers that have proven nothing yet. */
+export interface EnrolmentLimits {
+  /** Enrolments a minute from one network address, on one node. */
+  readonly enrolmentsPerMinute: number;
+  /** Challenges a minute from one network address, on one node. */
+  readonly challengesPerMinute: number;
+}
+
+/** An enrolment that went through. */
+export interface Enrolled {
+  readonly instance: AppInstance;
+  /** Whether the key was new. */
+  readonly created: boolean;
+  /** A challenge for this instance's requests. */
+  readonly nextChallenge: string;
+}
+
+/** Attempts to write against concurrent changes of the same instance. */
+const WRITE_ATTEMPTS = 3;
+
+/** Enrols app instances (PROTOCOL section 5). A failed attempt changes nothing but the spent challenge. */
+export class EnrolmentService {
+  readonly #settings: VerifierSettings;
+  readonly #enrolments: RateLimiter;
+  readonly #challenges: RateLimiter;
+
+  constructor(settings: VerifierSettings, limits: EnrolmentLimits) {
+    this.#settings = settings;
+    this.#enrolments = new RateLimiter(limits.enrolmentsPerMinute);
+    this.#challenges = new RateLimiter(limits.challengesPerMinute);
+  }
+
+  /** A challenge for enrolment. @throws TabError `rate_limited` */
+  issueChallenge(address: string): string {
+    const now = this.#now();
+    this.#challenges.check(address, now);
+    return this.#settings.challenges.issue('enrol', now);
+  }
+
+  /** Enrols the key that signed the request, or renews what is known of it. @throws TabError */
+  async enrol(request: TabRequest, address: string): Promise<Enrolled> {
+    const now = this.#now();
+    this.#enrolments.check(address, now);
+    const enrolment = await authenticateEnrolment(request, this.#settings, now);
+    const app = this.#checkApp(enrolment);
+    const attempt = attemptOf(enrolment);
+    const known = await this.#load(enrolment.thumbprint);
+    if (known !== undefined) checkKnownKey(known, attempt);
+    if (known !== undefined && attempt.format === NO_ATTESTATION) checkNoDowngrade(known, 'none');
+    const finish = examine(enrolment, app, now);
+    await this.#spend(enrolment);
+    const result = await finish();
+    const { instance, created } = await this.#write(enrolment, app, attempt, result, now);
+    return { instance, created, nextChallenge: this.#settings.challenges.issue('request', now, instance.id) };
+  }
+
+  /** Ends the instance whose own verified request asks for it, with all its sessions. */
+  async retire(instanceId: string): Promise<void> {
+    const { bindings, storeTimeout } = this.#settings;
+    const ending = { reason: 'retired by the client', at: this.#now() };
+    await callStore('binding store', storeTimeout, () => bindings.revoke(instanceId, ending));
+  }
+
+  #now(): number {
+    return Math.floor(this.#settings.clock() / 1000);
+  }
+
+  /** Ensures that the app may enrol, on this platform, with this format. */
+  #checkApp({ body }: AuthenticEnrolment): RegisteredApp {
+    const app = this.#settings.apps.get(body.app.id);
+    if (app === undefined) throw new TabError('attestation_rejected', 'app is not registered');
+    if (app.platform !== body.app.platform) throw new TabError('attestation_rejected', 'platform is not that of the app');
+    const allowed = body.format === NO_ATTESTATION ? app.allowUnattested : app.attesters.has(body.format);
+    if (!allowed) throw new TabError('attestation_rejected', 'format is not allowed for the app');
+    return app;
+  }
+
+  async #load(instanceId: string): Promise<AppInstance | undefined> {
+    const { bindings, storeTimeout } = this.#settings;
+    const { instance } = await callStore('binding store', storeTimeout, () => bindings.load({ instanceId }));
+    return instance;
+  }
+
+  /** Ensures that the challenge is used for one enrolment only. */
+  async #spend({ challenge }: AuthenticEnrolment): Promise<void> {
+    const { nonces, storeTimeout } = this.#settings;
+    const key = challengeClaimKey(challenge.text);
+    const won = await callStore('nonce store', storeTimeout, () => nonces.claim(key, challenge.expiresAt + CHALLENGE_KEPT));
+    if (won !== true) throw new TabError('use_tab_nonce', 'challenge is spent');
+  }
+
+  /** Judges the known key again on what is stored now, and writes only if that has not changed meanwhile. */
+  async #write(
+    enrolment: AuthenticEnrolment,
+    app: RegisteredApp,
+    attempt: EnrolmentAttempt,
+    result: AttestationResult,
+    now: number,
+  ): Promise<{ instance: AppInstance; created: boolean }> {
+    const { bindings, storeTimeout } = this.#settings;
+    for (let attempts = 0; attempts < WRITE_ATTEMPTS; attempts += 1) {
+      const known = await this.#load(enrolment.thumbprint);
+      if (known !== undefined) {
+        checkKnownKey(known, attempt);
+        checkNoDowngrade(known, result.assurance);
+        if (attempt.format === NO_ATTESTATION) return { instance: known, created: false };
+      }
+      const instance = nextInstance(enrolment, app, result, known, now);
+      const saved = await callStore('binding store', storeTimeout, () => bindings.saveInstance(instance, known?.revision));
+      if (saved) return { instance, created: known === undefined };
+    }
+    throw new TabError('store_unavailable', 'instance kept changing', { hints: { retryAfter: 1 } });
+  }
+}
+
+function attemptOf({ body, alg, challenge, claims }: AuthenticEnrolment): EnrolmentAttempt {
+  return { appId: body.app.id, alg, format: body.format, challenge, evidence: claims.rt };
+}
+
+/** Makes every check of the evidence that needs no network, and returns the rest. */
+function examine(enrolment: AuthenticEnrolment, app: RegisteredApp, now: number): FinishAttestation {
+  const { body, challenge, origin, publicKey, thumbprint } = enrolment;
+  const attester = app.attesters.get(body.format);
+  if (attester === undefined) return () => Promise.resolve(unattested(body.app.id, now));
+  const binding = enrolmentBinding({ origin: origin.base, challenge: challenge.text, appId: app.id, thumbprint });
+  return attester.examine({ statement: body.statement, publicKey, thumbprint, app: body.app, challenge: challenge.text, binding, now });
+}
+
+/** Nothing attested: expired from the start, so that it can never count for more than `none`. */
+function unattested(appId: string, now: number): AttestationResult {
+  return { format: NO_ATTESTATION, assurance: 'none', keyBound: false, app: { id: appId }, claims: {}, expiresAt: now };
+}
+
+function nextInstance(
+  { body, alg, publicKey, thumbprint }: AuthenticEnrolment,
+  app: RegisteredApp,
+  result: AttestationResult,
+  known: AppInstance | undefined,
+  now: number,
+): AppInstance {
+  return {
+    id: thumbprint,
+    appId: app.id,
+    appVersion: body.app.ver,
+    platform: app.platform,
+    algorithm: alg,
+    publicKey,
+    status: 'active',
+    statusReason: null,
+    statusAt: known?.status === 'active' ? known.statusAt : now,
+    suspendedBy: [],
+    assurance: result.assurance,
+    format: result.format,
+    attestedAt: now,
+    attestationExpiresAt: Math.min(result.expiresAt, now + app.attestationMaxAge),
+    attestationClaims: result.claims,
+    createdAt: known?.createdAt ?? now,
+    revision: (known?.revision ?? 0) + 1,
+  };
+}

@@ -1,0 +1,60 @@
+import type { TabError } from './tab-error.js';
+
+/** The body of a refusal: `application/problem+json` (RFC 9457), with the members of PROTOCOL section 7. */
+export interface TabProblem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  /** Id of the decision record, to quote to the operator. */
+  readonly decision: string;
+  /** Only with `exposeDetail`. */
+  readonly detail?: string;
+}
+
+/** Media type of a `TabProblem`. */
+export const PROBLEM_TYPE = 'application/problem+json';
+
+/** The problem document of a refusal. */
+export function problemOf(error: TabError, decision: string, exposeDetail: boolean): TabProblem {
+  return {
+    type: `urn:tab:error:${error.code}`,
+    title: error.title,
+    status: error.status,
+    code: error.code,
+    decision,
+    ...(exposeDetail && { detail: error.detail }),
+  };
+}
+
+function wwwAuthenticate({ code, hints }: TabError): string {
+  const parameters = [`error="${code}"`];
+  if (hints.requirement !== undefined) parameters.push(`requirement="${hints.requirement}"`);
+  if (hints.maxAge !== undefined) parameters.push(`max_age=${hints.maxAge}`);
+  return `TAB ${parameters.join(', ')}`;
+}
+
+/** `Date` and `TAB-Skew`, by which a client with a wrong clock finds the right time. */
+export function skewHeaders(error: TabError, now: number): [name: string, value: string][] {
+  if (error.hints.skew === undefined) return [];
+  return [
+    ['Date', new Date(now).toUTCString()],
+    ['TAB-Skew', String(error.hints.skew)],
+  ];
+}
+
+/**
+ * The headers of a refusal (PROTOCOL section 7), all but `TAB-Nonce` and the media type.
+ *
+ * @param now milliseconds since the epoch
+ */
+export function refusalHeaders(error: TabError, now: number): [name: string, value: string][] {
+  const headers: [string, string][] = [
+    ['TAB-Error', error.code],
+    ['Cache-Control', 'no-store'],
+    ...skewHeaders(error, now),
+  ];
+  if (error.status === 401 || error.status === 403) headers.push(['WWW-Authenticate', wwwAuthenticate(error)]);
+  if (error.status === 429 || error.status === 503) headers.push(['Retry-After', String(error.hints.retryAfter ?? 1)]);
+  return headers;
+}

@@ -1,0 +1,51 @@
+import { refusalHeaders, skewHeaders, PROBLEM_TYPE } from '../errors/answer.js';
+import type { TabError } from '../errors/tab-error.js';
+import { TabException } from '../errors/tab-exception.js';
+import { markProvenance, type TrustContext } from '../trust/trust-context.js';
+import type { AcceptedVerification, RefusedVerification } from '../verifier/verification.js';
+import { attachTrust, setReplyHeader, type HttpReply, type HttpRequest } from './http-exchange.js';
+
+/** What answering needs to know of the settings. */
+export interface AnswerSettings {
+  readonly exposeDetail: boolean;
+  readonly clock: () => number;
+}
+
+/** Sets the headers of a refusal now, so that no exception filter can lose them, and makes the exception to throw. */
+export function refusal(
+  reply: HttpReply,
+  error: TabError,
+  decision: string,
+  settings: AnswerSettings,
+  nextChallenge?: string,
+): TabException {
+  for (const [name, value] of refusalHeaders(error, settings.clock())) setReplyHeader(reply, name, value);
+  if (nextChallenge !== undefined) setReplyHeader(reply, 'TAB-Nonce', nextChallenge);
+  setReplyHeader(reply, 'Content-Type', PROBLEM_TYPE);
+  return new TabException(error, decision, settings.exposeDetail);
+}
+
+/** Lets an accepted request through: its context attached, and answers about a user kept out of shared caches by default. */
+export function accept(request: HttpRequest, reply: HttpReply, verification: AcceptedVerification): void {
+  const { context, challenged, credentialHash, nextChallenge } = verification;
+  markProvenance(context, { challenged, credentialHash, setHeader: (name, value) => setReplyHeader(reply, name, value) });
+  attachTrust(request, context);
+  setReplyHeader(reply, 'Cache-Control', 'private, no-store');
+  if (nextChallenge !== undefined) setReplyHeader(reply, 'TAB-Nonce', nextChallenge);
+}
+
+/** Monitor mode: lets a refused request through, marked, with a context that vouches for nothing. */
+export function passMonitored(
+  request: HttpRequest,
+  reply: HttpReply,
+  { error, decision, nextChallenge }: RefusedVerification,
+  settings: AnswerSettings,
+): TrustContext {
+  const context: TrustContext = Object.freeze({ verified: false, code: error.code, decision: decision.id });
+  markProvenance(context, { challenged: false, credentialHash: undefined, setHeader: (name, value) => setReplyHeader(reply, name, value) });
+  attachTrust(request, context);
+  setReplyHeader(reply, 'TAB-Monitor', error.code);
+  for (const [name, value] of skewHeaders(error, settings.clock())) setReplyHeader(reply, name, value);
+  if (nextChallenge !== undefined) setReplyHeader(reply, 'TAB-Nonce', nextChallenge);
+  return context;
+}

@@ -1,0 +1,71 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { OnModuleInit } from '@nestjs/common';
+import type { HttpAdapterHost } from '@nestjs/core';
+import type { HttpReply, HttpRequest } from './http-exchange.js';
+
+/** Method and target as they came off the wire. */
+export interface WireLine {
+  readonly method: string;
+  readonly target: string;
+}
+
+const wireLines = new WeakMap<IncomingMessage, WireLine>();
+const replies = new WeakMap<IncomingMessage, HttpReply>();
+
+/** What the socket received, before any middleware or router could rewrite it; undefined for injected requests. */
+export function wireLineOf(raw: IncomingMessage): WireLine | undefined {
+  return wireLines.get(raw);
+}
+
+/** The reply to a request, for code that is handed the request only. */
+export function replyOf(request: HttpRequest): HttpReply {
+  const reply = replies.get(request.raw ?? (request as unknown as IncomingMessage));
+  if (reply === undefined) throw new TypeError('the request did not come through the HTTP server of the application');
+  return reply;
+}
+
+function remember(raw: IncomingMessage, response: ServerResponse): void {
+  wireLines.set(raw, { method: raw.method ?? '', target: raw.url ?? '' });
+  replies.set(raw, response);
+}
+
+/** Fastify sends the headers of its own reply over those of the response beneath. */
+function rememberFastifyReply(request: { raw: IncomingMessage }, reply: HttpReply, done: () => void): void {
+  replies.set(request.raw, reply);
+  done();
+}
+
+type Hooked = { addHook?(name: 'onRequest', hook: typeof rememberFastifyReply): unknown };
+
+/** Watches the HTTP server beneath the application: what arrives, and how the application was created. */
+export class HttpPlatform implements OnModuleInit {
+  readonly #host: HttpAdapterHost;
+  /** Whether body parsers keep the octets; undefined when the application registers parsers of its own. */
+  rawBody: boolean | undefined;
+  /** The application's global prefix, without slashes around it. */
+  globalPrefix = '';
+
+  constructor(host: HttpAdapterHost) {
+    this.#host = host;
+    host.init$.subscribe(() => this.#watchAdapter());
+  }
+
+  onModuleInit(): void {
+    const server = this.#host.httpAdapter?.getHttpServer?.() as Server | undefined;
+    server?.prependListener?.('request', remember);
+  }
+
+  #watchAdapter(): void {
+    const adapter = this.#host.httpAdapter;
+    // An application without HTTP has no adapter, or one that does nothing.
+    if (typeof adapter?.registerParserMiddleware !== 'function') return;
+    if (adapter.getType?.() === 'fastify') (adapter.getInstance() as Hooked).addHook?.('onRequest', rememberFastifyReply);
+    // `rawBody` is an option of the application that no provider can read; it passes by when the parsers are registered.
+    const register = adapter.registerParserMiddleware.bind(adapter);
+    adapter.registerParserMiddleware = (prefix?: string, rawBody?: boolean) => {
+      this.rawBody = rawBody === true;
+      this.globalPrefix = (prefix ?? '').replace(/^\/+|\/+$/g, '');
+      return register(prefix, rawBody);
+    };
+  }
+}

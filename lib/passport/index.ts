@@ -1,0 +1,1 @@
+export { TabStrategy, type TabPassportUser } from './tab.strategy.js';

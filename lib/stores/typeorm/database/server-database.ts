@@ -1,0 +1,99 @@
+import type { DataSource, QueryRunner } from 'typeorm';
+import type { Volatility } from '../../../nonces/nonce-store.js';
+import { unavailable } from './database-error.js';
+import type { Dialect, TabDatabase } from './database.types.js';
+import { driveAsync, WorkConflict, type Statement, type StatementResult, type Work } from './statement.js';
+
+/** How often a transaction that was certainly rolled back is run again. */
+const ATTEMPTS = 8;
+/** Longest pause before the first new attempt, in milliseconds; it grows with each. */
+const PAUSE = 5;
+
+/** PostgreSQL, MySQL and MariaDB: each call takes a connection of its own from the pool of the data source. */
+export class ServerDatabase implements TabDatabase {
+  constructor(
+    private readonly dataSource: DataSource,
+    readonly dialect: Dialect,
+    readonly volatility: Volatility | undefined,
+  ) {}
+
+  run(statement: Statement): Promise<StatementResult> {
+    return this.attempt(
+      () => this.withRunner((runner) => this.execute(runner, statement)),
+      (error) => this.dialect.isVictim(error),
+    );
+  }
+
+  transaction<T>(work: () => Work<T>): Promise<T> {
+    return this.attempt(
+      () => this.withRunner((runner) => this.once(runner, work)),
+      (error) => error instanceof WorkConflict || this.dialect.isVictim(error) || this.dialect.isDuplicate(error),
+    );
+  }
+
+  /** Runs `action` again while its failure is one after which certainly nothing of it remains. */
+  private async attempt<T>(action: () => Promise<T>, isCertain: (error: unknown) => boolean): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await action();
+      } catch (error) {
+        if (attempt === ATTEMPTS || error instanceof OutcomeUnknown || !isCertain(error)) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * PAUSE * attempt));
+    }
+  }
+
+  /**
+   * Lends a connection of the primary. Never `dataSource.query`: libraries that carry a transaction along with the call
+   * (through `AsyncLocalStorage`) redirect that into the transaction of the application, which may be rolled back.
+   */
+  private async withRunner<T>(action: (runner: QueryRunner) => Promise<T>): Promise<T> {
+    const runner = this.dataSource.createQueryRunner('master');
+    try {
+      return await action(runner);
+    } finally {
+      await runner.release();
+    }
+  }
+
+  private async execute(runner: QueryRunner, statement: Statement): Promise<StatementResult> {
+    const result = await runner.query(this.dialect.placeholders(statement.sql), [...statement.params], true);
+    return { rows: result.records, affected: result.affected ?? 0 };
+  }
+
+  /** BEGIN and COMMIT are plain statements here: TypeORM's own would call subscribers, and one that throws leaves the transaction open. */
+  private async once<T>(runner: QueryRunner, work: () => Work<T>): Promise<T> {
+    let outcome: T;
+    try {
+      for (const sql of this.dialect.begin) await runner.query(sql);
+      outcome = await driveAsync(work(), (statement) => this.execute(runner, statement));
+    } catch (error) {
+      await this.rollBack(runner);
+      throw error;
+    }
+    await this.commit(runner);
+    return outcome;
+  }
+
+  private async rollBack(runner: QueryRunner): Promise<void> {
+    try {
+      await runner.query('ROLLBACK');
+    } catch {
+      // The error that led here is the one to report; without its connection, the server rolls back by itself.
+      await this.dialect.discard(await runner.connect());
+    }
+  }
+
+  private async commit(runner: QueryRunner): Promise<void> {
+    try {
+      await runner.query('COMMIT');
+    } catch (error) {
+      await this.dialect.discard(await runner.connect());
+      throw new OutcomeUnknown('it is not known whether the transaction was committed', { cause: unavailable(error) });
+    }
+  }
+}
+
+class OutcomeUnknown extends Error {
+  override readonly name = 'OutcomeUnknown';
+}

@@ -1,0 +1,59 @@
+import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import type { TabRuntime } from './tab-runtime.js';
+
+/** Rows removed by one statement: few, so that no statement holds locks for long. */
+const BATCH = 500;
+/** Batches in one sweep, so that sweeping never keeps a database busy. */
+const MAX_BATCHES = 20;
+/** Seconds for which ended sessions are kept, for operators. */
+const SESSIONS_KEPT = 7 * 24 * 3600;
+/** Seconds after which an unattested instance without a session is deleted (PROTOCOL section 5). */
+const UNATTESTED_KEPT = 24 * 3600;
+
+/** Removes in the background what has expired, in small batches; stops at shutdown. */
+export class TabSweeper implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #runtime: TabRuntime;
+  readonly #logger = new Logger('TabSweeper');
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(runtime: TabRuntime) {
+    this.#runtime = runtime;
+  }
+
+  onApplicationBootstrap(): void {
+    if (this.#runtime.sweepInterval === 0) return;
+    this.#timer = setInterval(() => void this.sweep(), this.#runtime.sweepInterval);
+    this.#timer.unref();
+  }
+
+  /** Waits for a sweep under way, so that the stores can be closed after it. */
+  async onModuleDestroy(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    await this.#running;
+  }
+
+  /** Sweeps once; one at a time. A failure is logged and left to the next sweep. */
+  sweep(): Promise<void> {
+    this.#running ??= this.#sweepAll()
+      .catch((error: unknown) => this.#logger.warn(`sweep failed: ${error instanceof Error ? error.name : 'unknown error'}`))
+      .finally(() => (this.#running = undefined));
+    return this.#running;
+  }
+
+  async #sweepAll(): Promise<void> {
+    const { nonces, bindings } = this.#runtime;
+    const now = Math.floor(this.#runtime.clock() / 1000);
+    const what = { sessionsBefore: now - SESSIONS_KEPT, unattestedBefore: now - UNATTESTED_KEPT, limit: BATCH };
+    await this.#inBatches(() => nonces.sweep(now, BATCH));
+    await this.#inBatches(() => bindings.sweep(what));
+  }
+
+  async #inBatches(sweep: () => Promise<number>): Promise<void> {
+    for (let batch = 0; batch < MAX_BATCHES && !this.#stopped; batch += 1) {
+      if ((await sweep()) < BATCH) return;
+    }
+  }
+}

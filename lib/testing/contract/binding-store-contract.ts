@@ -1,0 +1,13 @@
+import type { ContractCase, OpenBindingStore } from './contract.types.js';
+import { credentialCases } from './credential-cases.js';
+import { instanceCases } from './instance-cases.js';
+import { sessionCases } from './session-cases.js';
+
+/**
+ * The rules of `BindingStore`, as tests. All times are fixed; no case waits.
+ *
+ * @param open opens an empty store for each case
+ */
+export function bindingStoreContract(open: OpenBindingStore): ContractCase[] {
+  return [...instanceCases(open), ...sessionCases(open), ...credentialCases(open)];
+}

@@ -1,0 +1,21 @@
+import { createHash } from 'node:crypto';
+
+/** Seconds after `iat` for which a `jti` is kept: a constant of version 1, so that a replay names the same bucket everywhere. */
+export const JTI_KEPT = 180;
+/** Seconds after its expiry for which a challenge is kept. */
+export const CHALLENGE_KEPT = 60;
+
+/** `b64u` of the first 16 octets of SHA-256: fixed size, whatever the client sent (PROTOCOL section 6, claims). */
+function claimKey(text: string): string {
+  return createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url');
+}
+
+/** The claim key of a token id. It names the instance, so that instances cannot spend each other's ids. */
+export function jtiClaimKey(instanceId: string, jti: string): string {
+  return claimKey(`jti.${instanceId}.${jti}`);
+}
+
+/** The claim key of a challenge. */
+export function challengeClaimKey(challenge: string): string {
+  return claimKey(`challenge.${challenge}`);
+}

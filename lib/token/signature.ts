@@ -1,0 +1,72 @@
+import { verify, type KeyObject, type VerifyKeyObjectInput } from 'node:crypto';
+import { TabError } from '../errors/tab-error.js';
+import { SIGNATURE_ALGORITHMS } from './algorithms.js';
+import type { TabAlgorithm } from './claims.types.js';
+import { p1363ToDer } from './der.js';
+
+/** An instance key, imported once. Immutable under its thumbprint, so it may be cached. */
+export interface InstanceKey {
+  readonly alg: TabAlgorithm;
+  readonly key: KeyObject;
+}
+
+/** Where the signature is verified: on the main thread, on the thread pool, or whichever suits the load. */
+export type SignatureMode = 'auto' | 'sync' | 'pool';
+
+const ANSWERS_AT_ONCE = 1;
+
+/** Verifies JWS signatures (RFC 7515 section 5.2) with `node:crypto`. */
+export class SignatureVerifier {
+  readonly #mode: SignatureMode;
+  #inFlight = 0;
+
+  constructor(mode: SignatureMode) {
+    this.#mode = mode;
+  }
+
+  /** Ensures that `signature` over `input` is by `instanceKey`. @throws TabError `bad_signature` */
+  async check(instanceKey: InstanceKey, input: Uint8Array, signature: Uint8Array): Promise<void> {
+    this.#inFlight += 1;
+    try {
+      // A lone request is answered soonest on this thread; several at once share the cores through the pool.
+      const pooled = this.#mode === 'pool' || (this.#mode === 'auto' && this.#inFlight > ANSWERS_AT_ONCE);
+      const valid = pooled
+        ? await verifyPooled(instanceKey, input, signature)
+        : verifySignature(instanceKey, input, signature);
+      if (!valid) throw new TabError('bad_signature', 'signature does not verify');
+    } finally {
+      this.#inFlight -= 1;
+    }
+  }
+}
+
+interface VerifyArguments {
+  readonly digest: string | null;
+  readonly key: VerifyKeyObjectInput;
+  readonly signature: Uint8Array;
+}
+
+/** What `crypto.verify` needs, or undefined when the signature has not the exact length. */
+function verifyArguments({ alg, key }: InstanceKey, signature: Uint8Array): VerifyArguments | undefined {
+  const algorithm = SIGNATURE_ALGORITHMS[alg];
+  if (signature.length !== algorithm.signatureOctets(key)) return undefined;
+  return {
+    digest: algorithm.digest,
+    key: { key, ...algorithm.options },
+    signature: algorithm.ecdsaFieldOctets === undefined ? signature : p1363ToDer(signature),
+  };
+}
+
+/** Whether `signature` over `input` is by `instanceKey`; on this thread. */
+export function verifySignature(instanceKey: InstanceKey, input: Uint8Array, signature: Uint8Array): boolean {
+  const args = verifyArguments(instanceKey, signature);
+  return args !== undefined && verify(args.digest, input, args.key, args.signature);
+}
+
+function verifyPooled(instanceKey: InstanceKey, input: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  const args = verifyArguments(instanceKey, signature);
+  if (args === undefined) return Promise.resolve(false);
+  return new Promise((resolve, reject) => {
+    verify(args.digest, input, args.key, args.signature, (error, valid) => (error ? reject(error) : resolve(valid)));
+  });
+}

@@ -1,0 +1,15 @@
+/** How well an instance key is protected, weakest first. The order is the comparison. */
+export const ASSURANCE_LEVELS = ['none', 'software', 'tee', 'strongbox'] as const;
+
+/** Assurance of an instance key (PROTOCOL section 5). */
+export type Assurance = (typeof ASSURANCE_LEVELS)[number];
+
+/** Whether `actual` is at least `required`. */
+export function meetsAssurance(actual: Assurance, required: Assurance): boolean {
+  return ASSURANCE_LEVELS.indexOf(actual) >= ASSURANCE_LEVELS.indexOf(required);
+}
+
+/** The assurance that counts at `now` (seconds): an attestation past its expiry counts as none. */
+export function currentAssurance(instance: { assurance: Assurance; attestationExpiresAt: number }, now: number): Assurance {
+  return now < instance.attestationExpiresAt ? instance.assurance : 'none';
+}

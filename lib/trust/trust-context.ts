@@ -1,0 +1,59 @@
+import type { TabErrorCode } from '../errors/codes.js';
+import type { RuntimeEvidence } from '../token/claims.types.js';
+import type { Assurance } from './assurance.js';
+
+/** A verified request, as handlers see it through `@Trust()`. */
+export interface VerifiedTrust {
+  readonly verified: true;
+  /** Id of the decision record. */
+  readonly decision: string;
+  readonly instance: {
+    readonly id: string;
+    readonly appId: string;
+    /** The running version, as the token said. */
+    readonly appVersion: string;
+    readonly platform: string;
+    /** As it counts now: `none` once the attestation has expired. */
+    readonly assurance: Assurance;
+    readonly format: string;
+  };
+  /** Undefined where the requirement did not ask for a session or the token named none. */
+  readonly session: { readonly id: string; readonly subject: string; readonly expiresAt: number } | undefined;
+  /** The subject of the session. */
+  readonly subject: string | undefined;
+  readonly evidence: RuntimeEvidence;
+  /** Threats found that the policy let through. */
+  readonly flags: readonly string[];
+}
+
+/** Monitor mode: a request that would have been refused. It says nothing about who sent it. */
+export interface UnverifiedTrust {
+  readonly verified: false;
+  readonly code: TabErrorCode;
+  readonly decision: string;
+}
+
+/** What `@Trust()` gives. Ask `verified` before using anything else. */
+export type TrustContext = VerifiedTrust | UnverifiedTrust;
+
+/** What a session start has to know about the request beyond its context, and where it puts its answer. */
+export interface TrustProvenance {
+  /** Whether the request carried a server challenge that was checked. */
+  readonly challenged: boolean;
+  /** Hash of the credential that the request carried, if any. */
+  readonly credentialHash: string | undefined;
+  /** Sets a header of the answer. */
+  setHeader(name: string, value: string): void;
+}
+
+const provenances = new WeakMap<TrustContext, TrustProvenance>();
+
+/** Marks a context as made by a verification. Sessions are bound only to contexts marked so: a look-alike object is not one. */
+export function markProvenance(context: TrustContext, provenance: TrustProvenance): void {
+  provenances.set(context, provenance);
+}
+
+/** The provenance of a context, or undefined for an object that no verification made. */
+export function provenanceOf(context: TrustContext): TrustProvenance | undefined {
+  return provenances.get(context);
+}

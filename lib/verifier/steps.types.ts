@@ -1,0 +1,42 @@
+import type { Bindings } from '../bindings/binding.types.js';
+import type { AuthenticChallenge } from '../token/challenge.js';
+import type { TabClaims } from '../token/claims.types.js';
+import type { CompactToken } from '../token/compact.js';
+import type { RequestCredential } from '../token/credential.js';
+import type { TokenHeader } from '../token/header.js';
+import type { Origin } from '../token/origins.js';
+import type { InstanceKey } from '../token/signature.js';
+
+/*
+ * Each step takes what the one before has proven, so that a later step cannot run on less:
+ * ParsedToken → BoundToken → AuthenticToken → an accepted decision.
+ */
+
+/** After step 1: well-formed, and nothing more. */
+export interface ParsedToken {
+  readonly compact: CompactToken;
+  readonly header: TokenHeader;
+  readonly claims: TabClaims;
+}
+
+/** What step 2 finds out about the request that a token claims to be for. */
+export interface RequestBinding {
+  readonly origin: Origin;
+  readonly credential: RequestCredential | undefined;
+}
+
+/** After step 2: made for this request, just now, over a challenge of ours; by whom is not known yet. */
+export interface BoundToken extends RequestBinding {
+  readonly parsed: ParsedToken;
+  /** Undefined where the policy asks for none. */
+  readonly challenge: AuthenticChallenge | undefined;
+}
+
+/** After step 3: signed by the key of an instance. */
+export interface AuthenticToken {
+  readonly instanceId: string;
+  readonly claims: TabClaims;
+  readonly key: InstanceKey;
+  /** State read with the key in this very request; undefined when the key was at hand. */
+  readonly preloaded: Bindings | undefined;
+}

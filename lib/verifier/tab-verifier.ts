@@ -1,0 +1,241 @@
+import type { AppInstance, Bindings, BoundSession } from '../bindings/binding.types.js';
+import { TabError } from '../errors/tab-error.js';
+import { checkContentHash } from '../token/binding.js';
+import { isPastHalfLife } from '../token/challenge.js';
+import { CHALLENGE_KEPT, challengeClaimKey, JTI_KEPT, jtiClaimKey } from '../token/claim-key.js';
+import type { RequestCredential } from '../token/credential.js';
+import type { TabRequest } from '../token/request.js';
+import { appraise, type Appraisal } from '../trust/appraisal.js';
+import type { TrustRequirement } from '../trust/requirement.js';
+import type { VerifiedTrust } from '../trust/trust-context.js';
+import type { TrustDecision } from '../trust/trust-decision.js';
+import { bindStep } from './bind-step.js';
+import { recordDecision, newDecisionId } from './decision-record.js';
+import { KeyRing } from './key-ring.js';
+import { parseStep } from './parse-step.js';
+import type { CredentialFacts, RegisteredApp, VerifierSettings } from './settings.js';
+import { checkInstance, checkSession, sessionIdOf } from './state-step.js';
+import type { AuthenticToken, BoundToken } from './steps.types.js';
+import { callStore } from '../bindings/store-call.js';
+import type { AcceptedVerification, Proven, Verification, VerificationRun } from './verification.js';
+
+/**
+ * Verifies requests by the six steps of PROTOCOL section 6, in that order. It knows no framework: a guard, a strategy or
+ * another transport makes the `TabRequest` and acts on the `Verification`.
+ */
+export class TabVerifier {
+  readonly #settings: VerifierSettings;
+  readonly #onDecision: (decision: TrustDecision) => void;
+  readonly #keys: KeyRing;
+  readonly #runs = new WeakMap<TabRequest, VerificationRun>();
+
+  /** @param onDecision called once for every decision */
+  constructor(settings: VerifierSettings, onDecision: (decision: TrustDecision) => void = () => undefined) {
+    this.#settings = settings;
+    this.#onDecision = onDecision;
+    this.#keys = new KeyRing(settings.keyCacheSize);
+  }
+
+  /**
+   * Verifies a request. Never rejects: whatever goes wrong is a refusal. Called again with the same `TabRequest` it
+   * shares the signature check, the state and the claim, and judges only the further requirement.
+   *
+   * @param enforced false in monitor mode, where a refusal has no consequence for the instance
+   */
+  verify(request: TabRequest, requirement: TrustRequirement, enforced = true): Promise<Verification> {
+    const run = this.#runOf(request);
+    let verification = run.verifications.get(requirement);
+    if (verification === undefined) {
+      verification = this.#verify(request, requirement, run, enforced);
+      run.verifications.set(requirement, verification);
+    }
+    return verification;
+  }
+
+  #runOf(request: TabRequest): VerificationRun {
+    let run = this.#runs.get(request);
+    if (run === undefined) {
+      run = { now: Math.floor(this.#settings.clock() / 1000), claims: new Map(), verifications: new Map() };
+      this.#runs.set(request, run);
+    }
+    return run;
+  }
+
+  async #verify(request: TabRequest, requirement: TrustRequirement, run: VerificationRun, enforced: boolean): Promise<Verification> {
+    const started = performance.now();
+    const id = newDecisionId();
+    const proven: Proven = {};
+    const record = (error?: TabError): TrustDecision => {
+      const at = this.#settings.clock();
+      const decision = recordDecision({ id, request, proven, error, enforced, at, duration: performance.now() - started });
+      this.#onDecision(decision);
+      return decision;
+    };
+    try {
+      const accepted = await this.#prove(request, requirement, run, proven, id, enforced);
+      return { ...accepted, accepted: true, decision: record(), nextChallenge: this.#nextChallenge(requirement, run, proven) };
+    } catch (cause) {
+      const error = cause instanceof TabError ? cause : new TabError('store_unavailable', 'unexpected error', { cause });
+      return { accepted: false, error, decision: record(error), nextChallenge: this.#nextChallenge(requirement, run, proven, error) };
+    }
+  }
+
+  /** The six steps. */
+  async #prove(
+    request: TabRequest,
+    requirement: TrustRequirement,
+    run: VerificationRun,
+    proven: Proven,
+    decision: string,
+    enforced: boolean,
+  ): Promise<Pick<AcceptedVerification, 'context' | 'challenged' | 'credentialHash'>> {
+    run.parsed ??= parseStep(request, this.#settings.algorithms);
+    const bound = bindStep(run.parsed, request, requirement, this.#settings, run.now);
+    run.authentic ??= this.#authenticate(bound);
+    const authentic = await run.authentic;
+    proven.authentic = authentic;
+    proven.challengePastHalfLife = bound.challenge !== undefined && isPastHalfLife(bound.challenge, run.now);
+    checkContentHash(authentic.claims, request);
+    const claim = this.#startClaim(authentic, bound, requirement, run);
+    const { instance, session } = await this.#checkState(authentic, bound, requirement, run);
+    proven.sessionId = session?.id;
+    proven.subject = session?.subject;
+    const appraisal = await this.#appraise(authentic, instance, requirement, run, claim, enforced);
+    proven.flags = appraisal.flags;
+    await this.#checkClaim(claim, requirement);
+    const context = makeContext(decision, authentic, instance, session, appraisal);
+    return { context, challenged: bound.challenge !== undefined, credentialHash: bound.credential?.hash };
+  }
+
+  /** Step 3: the instance's key, its algorithm, the signature. */
+  async #authenticate(bound: BoundToken): Promise<AuthenticToken> {
+    const { header, claims, compact } = bound.parsed;
+    let key = this.#keys.get(header.kid);
+    let preloaded: Bindings | undefined;
+    if (key === undefined) {
+      preloaded = await this.#load(header.kid, sessionIdOf(claims));
+      if (preloaded.instance === undefined) throw new TabError('unknown_instance', 'instance is not enrolled');
+      key = this.#keys.add(preloaded.instance);
+    }
+    if (key.alg !== header.alg) throw new TabError('unsupported_alg', 'alg is not that of the enrolled key');
+    await this.#settings.signatures.check(key, compact.signingInput, compact.signature);
+    return { instanceId: header.kid, claims, key, preloaded };
+  }
+
+  #load(instanceId: string, sessionId: string | undefined): Promise<Bindings> {
+    const { bindings, storeTimeout } = this.#settings;
+    return callStore('binding store', storeTimeout, () => bindings.load({ instanceId, sessionId }));
+  }
+
+  /** Step 4: the instance is active, the session and the credential are the user's own. Read anew on every request. */
+  async #checkState(
+    authentic: AuthenticToken,
+    bound: BoundToken,
+    requirement: TrustRequirement,
+    run: VerificationRun,
+  ): Promise<{ instance: AppInstance; session: BoundSession | undefined }> {
+    const { claims, instanceId } = authentic;
+    run.bindings ??= authentic.preloaded
+      ? Promise.resolve(authentic.preloaded)
+      : this.#load(instanceId, sessionIdOf(claims));
+    const bindings = await run.bindings;
+    const instance = checkInstance(bindings.instance, claims);
+    const factsOf = (credential: RequestCredential) => (run.facts ??= this.#verifyCredential(credential));
+    const { credential } = bound;
+    const session = await checkSession({ bindings, instance, claims, credential, factsOf, now: run.now }, requirement);
+    return { instance, session };
+  }
+
+  async #verifyCredential(credential: RequestCredential): Promise<CredentialFacts | undefined> {
+    try {
+      return await this.#settings.credential.verify?.(credential.value);
+    } catch (cause) {
+      if (cause instanceof TabError) throw cause;
+      throw new TabError('invalid_session', 'credential was not accepted', { cause });
+    }
+  }
+
+  /** Step 5: policy. A threat that the app answers with suspension suspends, once per token, whatever else refuses it. */
+  async #appraise(
+    authentic: AuthenticToken,
+    instance: AppInstance,
+    requirement: TrustRequirement,
+    run: VerificationRun,
+    claim: Promise<boolean>,
+    enforced: boolean,
+  ): Promise<Appraisal> {
+    const { claims } = authentic;
+    const app = this.#settings.apps.get(instance.appId);
+    if (app === undefined) throw new TabError('insufficient_trust', 'app is no longer registered');
+    if (enforced) await this.#suspendOnBreach(authentic, app, run, claim);
+    return appraise({ claims, app, instance, now: run.now }, requirement);
+  }
+
+  async #suspendOnBreach(authentic: AuthenticToken, app: RegisteredApp, run: VerificationRun, claim: Promise<boolean>): Promise<void> {
+    const threats = authentic.claims.rt.found.filter((name) => app.suspendOn.includes(name));
+    // A replayed report of an old breach must not suspend an instance that has recovered since.
+    if (threats.length === 0 || !(await claim)) return;
+    const { bindings, storeTimeout } = this.#settings;
+    const ending = { reason: `threat found: ${threats.join(', ')}`, at: run.now };
+    await callStore('binding store', storeTimeout, () => bindings.suspend(authentic.instanceId, ending, threats));
+    throw new TabError('insufficient_trust', `suspended, threat found: ${threats.join(', ')}`);
+  }
+
+  /** Step 6 begins together with step 4; its outcome is looked at after step 5. */
+  #startClaim(authentic: AuthenticToken, bound: BoundToken, requirement: TrustRequirement, run: VerificationRun): Promise<boolean> {
+    const { claims, instanceId } = authentic;
+    const spent = requirement.challenge === 'single-use' ? bound.challenge : undefined;
+    const key = spent ? challengeClaimKey(spent.text) : jtiClaimKey(instanceId, claims.jti);
+    let claim = run.claims.get(key);
+    if (claim === undefined) {
+      const { nonces, storeTimeout } = this.#settings;
+      const expiresAt = spent ? spent.expiresAt + CHALLENGE_KEPT : claims.iat + JTI_KEPT;
+      claim = callStore('nonce store', storeTimeout, () => nonces.claim(key, expiresAt));
+      // An earlier step may refuse before anybody awaits the claim; its failure is then of no interest.
+      claim.catch(() => undefined);
+      run.claims.set(key, claim);
+    }
+    return claim;
+  }
+
+  /** Ensures that this token is presented for the first time, anywhere. */
+  async #checkClaim(claim: Promise<boolean>, requirement: TrustRequirement): Promise<void> {
+    if ((await claim) === true) return;
+    if (requirement.challenge === 'single-use') throw new TabError('use_tab_nonce', 'challenge is spent');
+    throw new TabError('replayed_token', 'jti is spent');
+  }
+
+  /** PROTOCOL section 4: with `use_tab_nonce`, past half life, and on single-use routes after every verified signature. */
+  #nextChallenge(requirement: TrustRequirement, run: VerificationRun, proven: Proven, error?: TabError): string | undefined {
+    const instanceId = proven.authentic?.instanceId;
+    const due =
+      error?.code === 'use_tab_nonce' ||
+      (instanceId !== undefined && (requirement.challenge === 'single-use' || proven.challengePastHalfLife === true));
+    return due ? this.#settings.challenges.issue('request', run.now, instanceId) : undefined;
+  }
+}
+
+function makeContext(
+  decision: string,
+  { claims }: AuthenticToken,
+  instance: AppInstance,
+  session: BoundSession | undefined,
+  appraisal: Appraisal,
+): VerifiedTrust {
+  return Object.freeze({
+    verified: true as const,
+    decision,
+    instance: {
+      id: instance.id,
+      appId: instance.appId,
+      appVersion: claims.app.ver,
+      platform: instance.platform,
+      assurance: appraisal.assurance,
+      format: instance.format,
+    },
+    session: session && { id: session.id, subject: session.subject, expiresAt: session.expiresAt },
+    subject: session?.subject,
+    evidence: claims.rt,
+    flags: appraisal.flags,
+  });
+}

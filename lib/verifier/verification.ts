@@ -1,0 +1,52 @@
+import type { Bindings } from '../bindings/binding.types.js';
+import type { TabError } from '../errors/tab-error.js';
+import type { VerifiedTrust } from '../trust/trust-context.js';
+import type { TrustDecision } from '../trust/trust-decision.js';
+import type { TrustRequirement } from '../trust/requirement.js';
+import type { CredentialFacts } from './settings.js';
+import type { AuthenticToken, ParsedToken } from './steps.types.js';
+
+interface VerificationBase {
+  readonly decision: TrustDecision;
+  /** A challenge for the client to use next (`TAB-Nonce`), where PROTOCOL section 4 gives one. */
+  readonly nextChallenge: string | undefined;
+}
+
+/** A request that has proven everything its requirement asks for. */
+export interface AcceptedVerification extends VerificationBase {
+  readonly accepted: true;
+  readonly context: VerifiedTrust;
+  /** Whether a server challenge was checked. */
+  readonly challenged: boolean;
+  readonly credentialHash: string | undefined;
+}
+
+/** A request that has not. */
+export interface RefusedVerification extends VerificationBase {
+  readonly accepted: false;
+  readonly error: TabError;
+}
+
+/** What the verifier says about a request and a requirement. */
+export type Verification = AcceptedVerification | RefusedVerification;
+
+/** What is done once for a request, however many guards look at it. */
+export interface VerificationRun {
+  /** Seconds since the epoch, the same for all guards of the request. */
+  readonly now: number;
+  parsed?: ParsedToken;
+  authentic?: Promise<AuthenticToken>;
+  bindings?: Promise<Bindings>;
+  facts?: Promise<CredentialFacts | undefined>;
+  readonly claims: Map<string, Promise<boolean>>;
+  readonly verifications: Map<TrustRequirement, Promise<Verification>>;
+}
+
+/** What has been proven so far; it goes into the decision record even when a later step refuses. */
+export interface Proven {
+  authentic?: AuthenticToken;
+  challengePastHalfLife?: boolean;
+  sessionId?: string;
+  subject?: string;
+  flags?: readonly string[];
+}

@@ -1,0 +1,4 @@
+import { engine } from './engines.js';
+import { runContracts } from './typeorm-contract.js';
+
+await runContracts(engine('MariaDB'));

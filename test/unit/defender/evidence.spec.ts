@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import { EvidenceMeter, type MeterOptions } from '../../../lib/defender/evidence.js';
+import type { Probe, ProbeResult } from '../../../lib/defender/index.js';
+import { useHarness } from './harness.js';
+
+const harness = useHarness();
+const probe = (result: unknown, name = 'root'): Probe => ({ name, run: () => result as ProbeResult });
+const meter = (override: Partial<MeterOptions> = {}) =>
+  new EvidenceMeter({ probes: [probe('clear')], maxAge: 60, timeout: 10_000, now: () => 1000, ...override });
+
+describe('what probes say', () => {
+  it.each<[string, Probe[], string[], string[]]>([
+    ['clear', [probe('clear')], [], ['root']],
+    ['found', [probe('found')], ['root'], []],
+    ['unknown', [probe('unknown')], [], []],
+    ['nothing', [probe(undefined)], [], []],
+    ['true', [probe(true)], [], []],
+    ['a report', [probe({ found: ['hooking'], clear: ['mitm', 'vpn'] })], ['hooking'], ['mitm', 'vpn']],
+    ['an empty report', [probe({})], [], []],
+    ['lists that are none', [probe({ found: 'x', clear: 'root' })], [], []],
+    ['contradictions', [probe('clear'), probe({ found: ['root'], clear: ['root'] }, 'x-rasp')], ['root'], []],
+    ['the same twice', [probe('clear'), probe('clear'), probe('found', 'vpn'), probe('found', 'vpn')], ['vpn'], ['root']],
+    ['names that cannot travel', [probe({ found: ['Böse'], clear: ['Gut'] }, 'x-rasp')], ['x-rasp'], []],
+    ['a promise', [probe(Promise.resolve('clear'))], [], ['root']],
+    ['a rejection', [probe({ then: (_: unknown, reject: (e: Error) => void) => reject(new Error()) })], [], []],
+  ])('%s', async (_, probes, found, clear) => {
+    expect(await meter({ probes }).current()).toEqual({ at: 1000, found, clear });
+  });
+
+  it('a probe that throws has checked nothing, and stops no other', async () => {
+    const throwing: Probe = {
+      name: 'vpn',
+      run: () => {
+        throw new Error('no permission');
+      },
+    };
+    expect(await meter({ probes: [throwing, probe('clear')] }).current()).toMatchObject({ found: [], clear: ['root'] });
+  });
+
+  it('a probe that hangs has checked nothing, and is told to stop', async () => {
+    let stopped = false;
+    const hanging: Probe = {
+      name: 'vpn',
+      run: (signal) => {
+        signal?.addEventListener('abort', () => (stopped = true));
+        return new Promise(() => undefined);
+      },
+    };
+    expect(await meter({ probes: [hanging, probe('clear')], timeout: 1 }).current()).toMatchObject({ clear: ['root'] });
+    expect(stopped).toBe(true);
+  });
+
+  it('at most 64 names, threats first', async () => {
+    const many = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
+    const evidence = await meter({ probes: [probe({ found: many('f', 10), clear: many('c', 100) })] }).current();
+    expect(evidence.found).toHaveLength(10);
+    expect(evidence.clear).toHaveLength(54);
+  });
+});
+
+describe('the age of evidence', () => {
+  const counting = (override: Partial<MeterOptions> = {}) => {
+    const state = { runs: 0, now: 1000 };
+    const counter: Probe = { name: 'root', run: () => (++state.runs > 0 ? 'clear' : 'found') };
+    return { state, meter: meter({ probes: [counter], now: () => state.now, ...override }) };
+  };
+
+  it.each([
+    [60, 1],
+    [61, 2],
+    [-1, 2],
+  ])('after %i s it has been measured %i times', async (seconds, runs) => {
+    const { state, meter: subject } = counting();
+    await subject.current();
+    state.now += seconds;
+    expect((await subject.current()).at).toBe(runs === 1 ? 1000 : state.now);
+    expect(state.runs).toBe(runs);
+  });
+
+  it('0 measures for every token', async () => {
+    const { state, meter: subject } = counting({ maxAge: 0 });
+    await subject.current();
+    await subject.current();
+    expect(state.runs).toBe(2);
+  });
+
+  it('concurrent callers share a run', async () => {
+    const { state, meter: subject } = counting();
+    await Promise.all(Array.from({ length: 10 }, () => subject.current()));
+    expect(state.runs).toBe(1);
+  });
+
+  it('fresh evidence is never of a run that had begun', async () => {
+    const { state, meter: subject } = counting();
+    await Promise.all([subject.current(), subject.fresh(), subject.fresh()]);
+    expect(state.runs).toBe(2);
+  });
+
+  it('is never after iat, even when the clock goes back between', async () => {
+    const defender = harness.defender();
+    await defender.fetch(`${harness.server.origin}/a`);
+    harness.clock.advance(-30);
+    await defender.fetch(`${harness.server.origin}/a`);
+    const { claims } = harness.server.calls[1] ?? { claims: {} };
+    expect(claims.rt.at).toBe(claims.iat);
+  });
+});

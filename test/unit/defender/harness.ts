@@ -1,0 +1,55 @@
+import { afterEach, beforeEach, expect } from 'vitest';
+import { createDefender, memoryKeyStore, type Defender, type DefenderOptions } from '../../../lib/defender/index.js';
+import { FakeServer, T0 } from './fake-server.js';
+
+/** A clock that only tests move; milliseconds. */
+export class FakeClock {
+  ms = T0 * 1000;
+  readonly read = () => this.ms;
+
+  advance(seconds: number): void {
+    this.ms += seconds * 1000;
+  }
+}
+
+/** A server, a clock, and Defenders that are valid unless a test says otherwise. */
+export function useHarness() {
+  const harness = {
+    server: new FakeServer(),
+    clock: new FakeClock(),
+    /** Whether the client is expected to keep to the protocol; a test of misconduct turns it off. */
+    strict: true,
+    defender(override: Partial<DefenderOptions> = {}): Defender {
+      return createDefender(optionsFor(harness.server.origin, { clock: harness.clock.read, ...override }));
+    },
+  };
+  beforeEach(async () => {
+    harness.server = await new FakeServer().start();
+    harness.clock = new FakeClock();
+    harness.strict = true;
+  });
+  afterEach(async () => {
+    await harness.server.stop();
+    if (harness.strict) expect(harness.server.problems).toEqual([]);
+  });
+  return harness;
+}
+
+export function optionsFor(api: string, override: Partial<DefenderOptions> = {}): DefenderOptions {
+  return {
+    api,
+    app: { id: 'bank', ver: '1.2.3', platform: 'node' },
+    keyStore: memoryKeyStore(),
+    probes: [{ name: 'root', run: () => 'clear' }],
+    reenrolWait: 0,
+    ...override,
+  };
+}
+
+/** What a promise rejects with. */
+export async function failure(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => expect.fail('it did not reject'),
+    (error: unknown) => error,
+  );
+}

@@ -1,0 +1,134 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { debuggerProbe, hookingProbe, nodeDefender, type ProcessFacts } from '../../../../lib/defender/node/index.js';
+import { processFacts } from '../../../../lib/defender/node/process-facts.js';
+
+const facts = (override: Partial<ProcessFacts> = {}): ProcessFacts => ({
+  env: {},
+  execArgv: [],
+  platform: 'linux',
+  inspectorUrl: () => undefined,
+  readStatus: async () => 'Name:\tnode\nTracerPid:\t0\nUid:\t1\n',
+  ...override,
+});
+const folder = mkdtempSync(join(tmpdir(), 'tab-probe-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('debugger', () => {
+  it.each<[string, Partial<ProcessFacts>, string]>([
+    ['nothing', {}, 'clear'],
+    ['an active inspector', { inspectorUrl: () => 'ws://127.0.0.1:9229/x' }, 'found'],
+    ['--inspect', { execArgv: ['--inspect'] }, 'found'],
+    ['--inspect=0', { execArgv: ['--no-warnings', '--inspect=0'] }, 'found'],
+    ['--inspect-brk', { execArgv: ['--inspect-brk=127.0.0.1:1'] }, 'found'],
+    ['--inspect_brk', { execArgv: ['--inspect_brk'] }, 'found'],
+    ['NODE_OPTIONS', { env: { NODE_OPTIONS: '--max-old-space-size=99 "--inspect"' } }, 'found'],
+    ['another option', { execArgv: ['--title=--inspect'] }, 'clear'],
+    ['a tracer', { readStatus: async () => 'TracerPid:\t4242\n' }, 'found'],
+    ['a status without tracer', { readStatus: async () => 'Name:\tnode\n' }, 'unknown'],
+    ['a platform where it cannot look', { platform: 'darwin' }, 'unknown'],
+    ['that platform, with an inspector', { platform: 'darwin', inspectorUrl: () => 'ws://x' }, 'found'],
+  ])('%s', async (_, override, result) => {
+    expect(await debuggerProbe(facts(override)).run()).toBe(result);
+  });
+
+  it('an unreadable status is an error, which is never clear', async () => {
+    const probe = debuggerProbe(facts({ readStatus: () => Promise.reject(new Error('EACCES')) }));
+    await expect((async () => probe.run())()).rejects.toThrow('EACCES');
+  });
+});
+
+describe('hooking', () => {
+  it.each<[string, Partial<ProcessFacts>, string]>([
+    ['nothing', {}, 'clear'],
+    ['harmless options', { execArgv: ['--enable-source-maps', '--title', 'r'], env: { NODE_OPTIONS: '--no-warnings' } }, 'clear'],
+    ['-r', { execArgv: ['-r', './a.cjs'] }, 'found'],
+    ['--require', { execArgv: ['--require', './a.cjs'] }, 'found'],
+    ['--require=', { execArgv: ['--require=./a.cjs'] }, 'found'],
+    ['--import', { execArgv: ['--import', 'data:text/javascript,1'] }, 'found'],
+    ['--loader', { execArgv: ['--loader=./l.mjs'] }, 'found'],
+    ['--experimental-loader', { execArgv: ['--experimental-loader', './l.mjs'] }, 'found'],
+    ['--experimental_loader', { execArgv: ['--experimental_loader=./l.mjs'] }, 'found'],
+    ['an option without value', { execArgv: ['--import'] }, 'found'],
+    ['NODE_OPTIONS', { env: { NODE_OPTIONS: '  --no-warnings   --import ./a.mjs ' } }, 'found'],
+    ['quoted NODE_OPTIONS', { env: { NODE_OPTIONS: '"--require" "./a b.cjs"' } }, 'found'],
+    ['LD_PRELOAD', { env: { LD_PRELOAD: '/tmp/x.so' } }, 'found'],
+    ['LD_AUDIT', { env: { LD_AUDIT: '/tmp/x.so' } }, 'found'],
+    ['DYLD_INSERT_LIBRARIES', { env: { DYLD_INSERT_LIBRARIES: '/tmp/x.dylib' } }, 'found'],
+    ['empty variables', { env: { LD_PRELOAD: '', NODE_OPTIONS: '' } }, 'clear'],
+  ])('%s', async (_, override, result) => {
+    expect(await hookingProbe({ facts: facts(override) }).run()).toBe(result);
+  });
+
+  it.each<[string, Partial<ProcessFacts>, string]>([
+    ['exactly what is allowed', { execArgv: ['-r', './apm.cjs'], env: { LD_PRELOAD: '/usr/lib/jemalloc.so' } }, 'clear'],
+    ['a quoted path', { env: { NODE_OPTIONS: '--require "./with space.cjs"' } }, 'clear'],
+    ['one more module', { execArgv: ['-r', './apm.cjs', '-r', './evil.cjs'] }, 'found'],
+    ['one more library', { env: { LD_PRELOAD: '/usr/lib/jemalloc.so:/tmp/evil.so' } }, 'found'],
+    ['one more library after a space', { env: { LD_PRELOAD: '/usr/lib/jemalloc.so /tmp/evil.so' } }, 'found'],
+    ['another place of the same name', { execArgv: ['-r', '/tmp/apm.cjs'] }, 'found'],
+  ])('with an allow list: %s', async (_, override, result) => {
+    const allow = ['./apm.cjs', './with space.cjs', '/usr/lib/jemalloc.so'];
+    expect(await hookingProbe({ allow, facts: facts(override) }).run()).toBe(result);
+  });
+});
+
+describe('a real process', () => {
+  const report = `const i=require('node:inspector'),fs=require('node:fs');process.stdout.write(JSON.stringify({execArgv:process.execArgv,
+    inspector:i.url()??null,options:process.env.NODE_OPTIONS??null,status:fs.existsSync('/proc/self/status')?fs.readFileSync('/proc/self/status','utf8'):''}))`;
+  const seen = async (args: string[], env: Record<string, string> = {}): Promise<ProcessFacts> => {
+    const child = spawn(process.execPath, [...args, '-e', report], { env, stdio: ['ignore', 'pipe', 'ignore'] });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
+    const { execArgv, inspector, options, status } = JSON.parse(output);
+    const inspectorUrl = () => inspector ?? undefined;
+    return facts({ execArgv, inspectorUrl, env: { NODE_OPTIONS: options ?? undefined }, readStatus: async () => status || 'TracerPid: 0' });
+  };
+  const preload = join(folder, 'preload file.cjs');
+  writeFileSync(preload, '');
+
+  it('that is clean', async () => {
+    const plain = await seen([]);
+    expect([await debuggerProbe(plain).run(), await hookingProbe({ facts: plain }).run()]).toEqual(['clear', 'clear']);
+  });
+
+  it('under --inspect=0', async () => {
+    const inspected = await seen(['--inspect=127.0.0.1:0']);
+    expect(inspected.inspectorUrl()).toMatch(/^ws:/);
+    expect(await debuggerProbe(inspected).run()).toBe('found');
+    expect(await debuggerProbe({ ...inspected, inspectorUrl: () => undefined }).run()).toBe('found');
+  });
+
+  it('under --require, on the command line and in NODE_OPTIONS', async () => {
+    const required = await seen(['--require', preload]);
+    const inherited = await seen([], { NODE_OPTIONS: `--require "${preload}"` });
+    for (const process of [required, inherited]) {
+      expect(await hookingProbe({ facts: process }).run()).toBe('found');
+      expect(await hookingProbe({ facts: process, allow: [preload] }).run()).toBe('clear');
+    }
+  });
+
+  it('is this one by default', async () => {
+    const own = processFacts();
+    expect([own.env, own.execArgv, own.platform]).toEqual([process.env, process.execArgv, process.platform]);
+    if (process.platform === 'linux') expect(await own.readStatus()).toMatch(/^TracerPid:/m);
+  });
+});
+
+describe('nodeDefender', () => {
+  const options = { api: 'https://api.example.com', app: { id: 'bank', ver: '1.0.0', platform: 'node' } };
+
+  it('puts file and probes in place', async () => {
+    const keyFile = join(folder, 'instance.json');
+    const first = await nodeDefender({ ...options, keyFile }).ready();
+    expect(await nodeDefender({ ...options, keyFile, tamper: { root: folder } }).ready()).toBe(first);
+  });
+
+  it('needs a path', () => {
+    expect(() => nodeDefender({ ...options, keyFile: '' })).toThrow('Defender option keyFile');
+  });
+});

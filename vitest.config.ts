@@ -1,0 +1,29 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const lib = (path: string) => fileURLToPath(new URL(`./lib/${path}`, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^nestjs-tab$/, replacement: lib('index.ts') },
+      { find: /^nestjs-tab\/typeorm$/, replacement: lib('stores/typeorm/index.ts') },
+      { find: /^nestjs-tab\/(passport|attestation|defender|testing)$/, replacement: lib('$1/index.ts') },
+      { find: /^nestjs-tab\/defender\/node$/, replacement: lib('defender/node/index.ts') },
+    ],
+  },
+  test: {
+    include: ['test/**/*.spec.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    coverage: {
+      provider: 'v8',
+      include: ['lib/**/*.ts'],
+      thresholds: {
+        'lib/token/**': { lines: 95 },
+        'lib/trust/**': { lines: 95 },
+        'lib/verifier/**': { lines: 95 },
+      },
+    },
+  },
+});
