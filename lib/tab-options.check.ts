@@ -20,9 +20,16 @@ function fail(message: string): never {
 }
 
 /** A whole number within bounds, or its default. */
-export function readNumber(name: string, value: number | undefined, fallback: number, min: number, max: number): number {
+export function readNumber(
+  name: string,
+  value: number | undefined,
+  fallback: number,
+  min: number,
+  max: number,
+): number {
   if (value === undefined) return fallback;
-  if (!Number.isSafeInteger(value) || value < min || value > max) fail(`${name}: write a whole number from ${min} to ${max}`);
+  if (!Number.isSafeInteger(value) || value < min || value > max)
+    fail(`${name}: write a whole number from ${min} to ${max}`);
   return value;
 }
 
@@ -34,7 +41,8 @@ export function readOrigins(origins: TabOptions['origins'] | undefined): Origins
 
 function readThreats(where: string, names: readonly string[] = []): readonly string[] {
   for (const name of names) {
-    if (typeof name !== 'string' || !isThreatName(name)) fail(`${where}: '${String(name)}' is not a threat name; a vendor's own is written x-<vendor>-<name>`);
+    if (typeof name !== 'string' || !isThreatName(name))
+      fail(`${where}: '${String(name)}' is not a threat name; a vendor's own is written x-<vendor>-<name>`);
   }
   return [...names];
 }
@@ -42,8 +50,10 @@ function readThreats(where: string, names: readonly string[] = []): readonly str
 function readApp(app: TabAppOptions): RegisteredApp {
   const where = `apps['${String(app?.id)}']`;
   if (typeof app?.id !== 'string' || !isAppId(app.id)) fail(`${where}: id must be 1–128 of A–Z a–z 0–9 . _ : -`);
-  if (typeof app.platform !== 'string' || !/^[a-z0-9-]{1,32}$/.test(app.platform)) fail(`${where}: platform must be a lower-case name such as 'android'`);
-  if (app.minVersion !== undefined && !isSemVer(app.minVersion)) fail(`${where}: minVersion must be a SemVer 2.0.0 version such as '1.4.0'`);
+  if (typeof app.platform !== 'string' || !/^[a-z0-9-]{1,32}$/.test(app.platform))
+    fail(`${where}: platform must be a lower-case name such as 'android'`);
+  if (app.minVersion !== undefined && !isSemVer(app.minVersion))
+    fail(`${where}: minVersion must be a SemVer 2.0.0 version such as '1.4.0'`);
   const attesters = attesterRegistry(app.attestation ?? []);
   if (attesters.size === 0 && app.allowUnattested !== true) {
     fail(`${where}: no instance could enrol; list attestation formats, or say allowUnattested: true`);
@@ -62,7 +72,8 @@ function readApp(app: TabAppOptions): RegisteredApp {
 
 /** The registered apps by id. */
 export function readApps(apps: TabOptions['apps'] | undefined): ReadonlyMap<string, RegisteredApp> {
-  if (!Array.isArray(apps) || apps.length === 0) fail("apps: register at least one, like apps: [{ id: 'com.example.app', platform: 'android', … }]");
+  if (!Array.isArray(apps) || apps.length === 0)
+    fail("apps: register at least one, like apps: [{ id: 'com.example.app', platform: 'android', … }]");
   const registered = new Map<string, RegisteredApp>();
   for (const each of apps.map(readApp)) {
     if (registered.has(each.id)) fail(`apps: '${each.id}' is there twice; one app id is one app on one platform`);
@@ -74,7 +85,8 @@ export function readApps(apps: TabOptions['apps'] | undefined): ReadonlyMap<stri
 /** The accepted algorithms; ES256 is mandatory. */
 export function readAlgorithms(algorithms: readonly TabAlgorithm[] = []): ReadonlySet<TabAlgorithm> {
   for (const name of algorithms) {
-    if (!TAB_ALGORITHMS.includes(name)) fail(`algorithms: '${String(name)}' is not one of ${TAB_ALGORITHMS.join(', ')}`);
+    if (!TAB_ALGORITHMS.includes(name))
+      fail(`algorithms: '${String(name)}' is not one of ${TAB_ALGORITHMS.join(', ')}`);
   }
   return new Set<TabAlgorithm>(['ES256', ...algorithms]);
 }
@@ -90,7 +102,13 @@ export function readWindow(token: TabOptions['token'] = {}): TimeWindow {
 /** The limits on unproven callers. */
 export function readLimits(limits: Partial<EnrolmentLimits> = {}): EnrolmentLimits {
   const enrolmentsPerMinute = readNumber('limits.enrolmentsPerMinute', limits.enrolmentsPerMinute, 60, 1, 1_000_000);
-  const challengesPerMinute = readNumber('limits.challengesPerMinute', limits.challengesPerMinute, 4 * enrolmentsPerMinute, 1, 4_000_000);
+  const challengesPerMinute = readNumber(
+    'limits.challengesPerMinute',
+    limits.challengesPerMinute,
+    4 * enrolmentsPerMinute,
+    1,
+    4_000_000,
+  );
   return { enrolmentsPerMinute, challengesPerMinute };
 }
 
@@ -98,9 +116,11 @@ export function readLimits(limits: Partial<EnrolmentLimits> = {}): EnrolmentLimi
 export function readCredential(credential: TabOptions['credential']): CredentialSettings {
   if (credential === undefined) return {};
   if (typeof credential === 'function') return { verify: credential };
-  if (typeof credential !== 'object' || credential === null) fail('credential: write a function, or { cookie, verify }');
+  if (typeof credential !== 'object' || credential === null)
+    fail('credential: write a function, or { cookie, verify }');
   const { cookie, verify } = credential;
-  if (cookie !== undefined && !/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(cookie)) fail('credential.cookie: not a cookie name');
+  if (cookie !== undefined && !/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(cookie))
+    fail('credential.cookie: not a cookie name');
   if (verify !== undefined && typeof verify !== 'function') fail('credential.verify: write a function');
   return { cookie, verify };
 }
@@ -132,6 +152,7 @@ export function readSecrets(secrets: TabOptions['secrets'], warn: (message: stri
     );
     return [readSecret(randomBytes(32))];
   }
-  if (!Array.isArray(secrets) || secrets.length === 0) fail("secrets: write a list of at least one secret, or 'random'");
+  if (!Array.isArray(secrets) || secrets.length === 0)
+    fail("secrets: write a list of at least one secret, or 'random'");
   return (secrets as readonly (string | Uint8Array)[]).map(readSecret) as [Secret, ...Secret[]];
 }

@@ -38,7 +38,9 @@ export class TabSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   /** Sweeps once; one at a time. A failure is logged and left to the next sweep. */
   sweep(): Promise<void> {
     this.#running ??= this.#sweepAll()
-      .catch((error: unknown) => this.#logger.warn(`sweep failed: ${error instanceof Error ? error.name : 'unknown error'}`))
+      .catch((error: unknown) =>
+        this.#logger.warn(`sweep failed: ${error instanceof Error ? error.name : 'unknown error'}`),
+      )
       .finally(() => (this.#running = undefined));
     return this.#running;
   }

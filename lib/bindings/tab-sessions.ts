@@ -54,7 +54,8 @@ export class TabSessions {
       this.#checkStart(start, provenance);
       const session = this.#newSession(verified, start);
       const outcome = await this.#call((store) => store.bind(session));
-      if (outcome === 'credential_taken') throw new TabError('invalid_session', 'credential belonged to another session, which is ended');
+      if (outcome === 'credential_taken')
+        throw new TabError('invalid_session', 'credential belonged to another session, which is ended');
       if (outcome === 'instance_inactive') throw await this.#inactive(verified.instance.id);
       provenance.setHeader('TAB-Session', `${session.id}; expires=${session.expiresAt}`);
       provenance.setHeader('TAB-Nonce', this.#settings.challenges.issue('request', this.#now(), verified.instance.id));
@@ -70,10 +71,17 @@ export class TabSessions {
   async rebind(trust: TrustContext, { credential }: { credential: string }): Promise<void> {
     return this.#answering(trust, async (verified) => {
       const { session, instance } = verified;
-      if (session === undefined) throw new TypeError("TabSessions.rebind: the route must require a session (session: 'required')");
+      if (session === undefined)
+        throw new TypeError("TabSessions.rebind: the route must require a session (session: 'required')");
       const now = this.#now();
       const credentialHash = hashOf(credential);
-      const change = { sessionId: session.id, instanceId: instance.id, credentialHash, previousValidUntil: now + PREVIOUS_CREDENTIAL_VALID, now };
+      const change = {
+        sessionId: session.id,
+        instanceId: instance.id,
+        credentialHash,
+        previousValidUntil: now + PREVIOUS_CREDENTIAL_VALID,
+        now,
+      };
       const outcome = await this.#call((store) => store.rebind(change));
       if (outcome !== 'rebound') throw new TabError('invalid_session', `refresh refused: ${outcome}`);
     });
@@ -82,7 +90,8 @@ export class TabSessions {
   /** Ends the session of this request and tells the client to forget it. False when it had ended already. */
   async end(trust: TrustContext, reason: string): Promise<boolean> {
     return this.#answering(trust, async (verified, provenance) => {
-      if (verified.session === undefined) throw new TypeError("TabSessions.end: the route must require a session (session: 'required')");
+      if (verified.session === undefined)
+        throw new TypeError("TabSessions.end: the route must require a session (session: 'required')");
       const ended = await this.revoke(verified.session.id, reason);
       provenance.setHeader('TAB-Session', '; expires=0');
       return ended;
@@ -105,9 +114,13 @@ export class TabSessions {
   }
 
   /** Runs `work` for a verified context; a refusal is answered with the headers of PROTOCOL section 7. */
-  async #answering<T>(trust: TrustContext, work: (verified: VerifiedTrust, provenance: TrustProvenance) => Promise<T>): Promise<T> {
+  async #answering<T>(
+    trust: TrustContext,
+    work: (verified: VerifiedTrust, provenance: TrustProvenance) => Promise<T>,
+  ): Promise<T> {
     const provenance = provenanceOf(trust);
-    if (provenance === undefined) throw new TypeError('TabSessions: pass the context that @Trust() gave, not a copy of it');
+    if (provenance === undefined)
+      throw new TypeError('TabSessions: pass the context that @Trust() gave, not a copy of it');
     try {
       if (!trust.verified) throw new TabError(trust.code, 'session change in a request that was not verified');
       return await work(trust, provenance);
@@ -120,12 +133,17 @@ export class TabSessions {
   }
 
   #checkStart({ subject, credential, ttl }: SessionStart, provenance: TrustProvenance): void {
-    if (typeof subject !== 'string' || subject === '' || subject.length > 255) throw new TypeError('TabSessions.bind: subject must be 1 to 255 characters');
-    if (ttl !== undefined && (!Number.isSafeInteger(ttl) || ttl <= 0)) throw new TypeError('TabSessions.bind: ttl must be seconds, a whole number above 0');
+    if (typeof subject !== 'string' || subject === '' || subject.length > 255)
+      throw new TypeError('TabSessions.bind: subject must be 1 to 255 characters');
+    if (ttl !== undefined && (!Number.isSafeInteger(ttl) || ttl <= 0))
+      throw new TypeError('TabSessions.bind: ttl must be seconds, a whole number above 0');
     if (credential === '' || (credential === undefined && !this.#settings.verifiesCredentials)) {
-      throw new TypeError('TabSessions.bind: name the credential that you issue, or configure `credential` to verify credentials');
+      throw new TypeError(
+        'TabSessions.bind: name the credential that you issue, or configure `credential` to verify credentials',
+      );
     }
-    if (!provenance.challenged) throw new TypeError("TabSessions.bind: the route must ask for a challenge (challenge: 'recent' or 'single-use')");
+    if (!provenance.challenged)
+      throw new TypeError("TabSessions.bind: the route must ask for a challenge (challenge: 'recent' or 'single-use')");
     // Presenting an access token is not authentication: whoever stole it could bind it to an instance of their own.
     if (credential !== undefined && hashOf(credential) === provenance.credentialHash) {
       throw new TabError('invalid_session', 'a credential found on the request cannot start a session');

@@ -19,7 +19,9 @@ export interface TabAnswer {
 export function readAnswer(response: Response): TabAnswer {
   const { headers, ok } = response;
   const code = headers.get('tab-error') ?? undefined;
-  const requirement = /(?:^|[\s,])requirement="(attestation|signature)"/.exec(headers.get('www-authenticate') ?? '')?.[1];
+  const requirement = /(?:^|[\s,])requirement="(attestation|signature)"/.exec(
+    headers.get('www-authenticate') ?? '',
+  )?.[1];
   return {
     error: ok ? undefined : code,
     monitor: headers.get('tab-monitor') ?? undefined,

@@ -11,7 +11,8 @@ export interface Api {
 /** The configured servers. @throws TypeError that says what to write instead */
 export function parseApis(input: string | URL | readonly (string | URL)[]): readonly Api[] {
   const list: readonly unknown[] = Array.isArray(input) ? input : [input];
-  if (list.length === 0) throw new TypeError("Defender option api: write at least one origin, 'https://api.example.com'");
+  if (list.length === 0)
+    throw new TypeError("Defender option api: write at least one origin, 'https://api.example.com'");
   const apis = list.map((entry) => parseApi(String(entry)));
   return apis.filter((api, index) => apis.findIndex((other) => other.base === api.base) === index);
 }
@@ -21,7 +22,10 @@ export function findApi(apis: readonly Api[], url: URL): Api | undefined {
   const matches = apis.filter(
     (api) => api.origin === url.origin && (url.pathname === api.path || url.pathname.startsWith(`${api.path}/`)),
   );
-  return matches.sort((a, b) => b.path.length - a.path.length)[0];
+  return matches.reduce<Api | undefined>(
+    (best, api) => (best && best.path.length > api.path.length ? best : api),
+    undefined,
+  );
 }
 
 /** Whether the host can only be this machine. */
@@ -41,7 +45,9 @@ function parseApi(entry: string): Api {
   const web = url?.protocol === 'https:' || url?.protocol === 'http:';
   const bare = url?.search === '' && url.hash === '' && url.username === '' && url.password === '';
   if (!url || !web || !bare) {
-    throw new TypeError('Defender option api: write https://host[:port][/prefix], without userinfo, query and fragment');
+    throw new TypeError(
+      'Defender option api: write https://host[:port][/prefix], without userinfo, query and fragment',
+    );
   }
   const path = url.pathname.replace(/\/+$/, '');
   return { base: url.origin + path, origin: url.origin, path };

@@ -121,7 +121,7 @@ function checkParts(options: DefenderOptions): void {
   check(complete, 'keyStore: pass a key store, such as memoryKeyStore()');
   check(Array.isArray(options.probes), 'probes: pass an array of probes, [] for none');
   for (const probe of options.probes) {
-    const named = PROBE_NAME.test(String(probe?.name)) && typeof probe.run === 'function';
+    const named = PROBE_NAME.test(String(probe?.name)) && typeof probe?.run === 'function';
     check(named, 'probes: each needs run() and a name of a-z 0-9 and -');
   }
   const attester: Partial<ClientAttester> = options.attester ?? noAttestation;

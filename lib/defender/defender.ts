@@ -139,7 +139,11 @@ export class Defender {
     const { status, tabError } = refusalOf(response);
     // A key that the server does not know, or has revoked, cannot be retired any further.
     if (status === 204 || tabError === 'unknown_instance' || tabError === 'instance_revoked') return;
-    throw new DefenderError('retire_refused', `The server did not retire the key: status ${status}`, refusalOf(response));
+    throw new DefenderError(
+      'retire_refused',
+      `The server did not retire the key: status ${status}`,
+      refusalOf(response),
+    );
   }
 
   #connect(api: Api): Server {

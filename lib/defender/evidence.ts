@@ -31,7 +31,9 @@ export class EvidenceMeter {
   /** Evidence that is young enough; measured anew when it is not, or when the clock went back. */
   async current(): Promise<Measurement> {
     const age = this.#options.now() - (this.#last?.at ?? Number.NEGATIVE_INFINITY);
-    return this.#last && age >= 0 && age <= this.#options.maxAge && this.#options.maxAge > 0 ? this.#last : this.#shared();
+    return this.#last && age >= 0 && age <= this.#options.maxAge && this.#options.maxAge > 0
+      ? this.#last
+      : this.#shared();
   }
 
   /** Evidence of a run that starts now. */

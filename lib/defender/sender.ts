@@ -84,7 +84,11 @@ export class Sender {
     }
   }
 
-  async #stepUp({ sent, answer }: Attempt, signal: AbortSignal | undefined, reenrol: boolean): Promise<Retry | undefined> {
+  async #stepUp(
+    { sent, answer }: Attempt,
+    signal: AbortSignal | undefined,
+    reenrol: boolean,
+  ): Promise<Retry | undefined> {
     // Every token is signed with the instance key, so the new one is what was asked for.
     if (answer.requirement === 'signature') return { nonce: answer.nonce };
     if (answer.requirement !== 'attestation' || !reenrol) return undefined;

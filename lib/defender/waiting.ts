@@ -17,7 +17,11 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** Runs `work` under a signal that fires after `ms` milliseconds or with `parent`. */
-export async function limited<T>(ms: number, parent: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function limited<T>(
+  ms: number,
+  parent: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const controller = new AbortController();
   const stop = () => controller.abort(parent.reason);
   const timer = setTimeout(() => controller.abort(new Error(`No result within ${ms} ms`)), ms);

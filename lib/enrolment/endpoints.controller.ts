@@ -1,4 +1,16 @@
-import { Controller, Delete, Get, HttpCode, Inject, Post, Req, Res, SetMetadata, VERSION_NEUTRAL, type Type } from '@nestjs/common';
+import {
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Inject,
+  Post,
+  Req,
+  Res,
+  SetMetadata,
+  VERSION_NEUTRAL,
+  type Type,
+} from '@nestjs/common';
 import { SkipTrust } from '../decorators/skip-trust.js';
 import { TabError } from '../errors/tab-error.js';
 import { GuardSettings } from '../guards/guard-settings.js';
@@ -42,7 +54,10 @@ abstract class Endpoints {
   @Post('instances')
   @HttpCode(201)
   @SetMetadata(BINDS_BODY, true)
-  async enrol(@Req() request: HttpRequest, @Res({ passthrough: true }) reply: HttpReply & StatusReply): Promise<object> {
+  async enrol(
+    @Req() request: HttpRequest,
+    @Res({ passthrough: true }) reply: HttpReply & StatusReply,
+  ): Promise<object> {
     return this.answering(request, reply, async () => {
       const enrolled = await this.enrolment.enrol(tabRequestOf(request), addressOf(request));
       setReplyHeader(reply, 'Cache-Control', 'no-store');
@@ -68,7 +83,8 @@ abstract class Endpoints {
     try {
       return await work();
     } catch (cause) {
-      const error = cause instanceof TabError ? cause : new TabError('store_unavailable', 'unexpected error', { cause });
+      const error =
+        cause instanceof TabError ? cause : new TabError('store_unavailable', 'unexpected error', { cause });
       const decision = recordDecision({
         id: newDecisionId(),
         request: tabRequestOf(request),

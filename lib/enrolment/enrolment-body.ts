@@ -23,7 +23,8 @@ function rejected(detail: string): TabError {
 
 function readBodyApp(body: JsonObject): EnrolmentBody['app'] {
   const { app } = body;
-  if (!isJsonObject(app) || typeof app.platform !== 'string' || !PLATFORM.test(app.platform)) throw rejected('body: app is ill-typed');
+  if (!isJsonObject(app) || typeof app.platform !== 'string' || !PLATFORM.test(app.platform))
+    throw rejected('body: app is ill-typed');
   try {
     return { ...readApp(app), platform: app.platform };
   } catch (cause) {

@@ -26,9 +26,13 @@ export interface AuthenticEnrolment {
   readonly origin: Origin;
 }
 
-function readKey(alg: TabAlgorithm, jwk: Parameters<typeof readPublicJwk>[0]): { publicKey: PublicJwk; key: KeyObject } {
+function readKey(
+  alg: TabAlgorithm,
+  jwk: Parameters<typeof readPublicJwk>[0],
+): { publicKey: PublicJwk; key: KeyObject } {
   const publicKey = readPublicJwk(jwk);
-  if (!SIGNATURE_ALGORITHMS[alg].accepts(publicKey)) throw new TabError('unsupported_alg', 'alg is not for this type of key');
+  if (!SIGNATURE_ALGORITHMS[alg].accepts(publicKey))
+    throw new TabError('unsupported_alg', 'alg is not for this type of key');
   return { publicKey, key: importPublicKey(publicKey) };
 }
 
@@ -40,7 +44,11 @@ function checkSameApp(claims: TabClaims, body: EnrolmentBody): void {
 }
 
 /** The first half of an enrolment: structure, claims, target, challenge authenticity, signature. Touches no store. */
-export async function authenticateEnrolment(request: TabRequest, settings: VerifierSettings, now: number): Promise<AuthenticEnrolment> {
+export async function authenticateEnrolment(
+  request: TabRequest,
+  settings: VerifierSettings,
+  now: number,
+): Promise<AuthenticEnrolment> {
   const compact = parseCompact(takeToken(request.headers.values(TOKEN_FIELD)));
   const { alg, jwk } = readEnrolTokenHeader(compact.header, settings.algorithms);
   const claims = readClaims(compact.payload);

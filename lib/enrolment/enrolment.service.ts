@@ -81,7 +81,8 @@ export class EnrolmentService {
   #checkApp({ body }: AuthenticEnrolment): RegisteredApp {
     const app = this.#settings.apps.get(body.app.id);
     if (app === undefined) throw new TabError('attestation_rejected', 'app is not registered');
-    if (app.platform !== body.app.platform) throw new TabError('attestation_rejected', 'platform is not that of the app');
+    if (app.platform !== body.app.platform)
+      throw new TabError('attestation_rejected', 'platform is not that of the app');
     const allowed = body.format === NO_ATTESTATION ? app.allowUnattested : app.attesters.has(body.format);
     if (!allowed) throw new TabError('attestation_rejected', 'format is not allowed for the app');
     return app;
@@ -97,7 +98,9 @@ export class EnrolmentService {
   async #spend({ challenge }: AuthenticEnrolment): Promise<void> {
     const { nonces, storeTimeout } = this.#settings;
     const key = challengeClaimKey(challenge.text);
-    const won = await callStore('nonce store', storeTimeout, () => nonces.claim(key, challenge.expiresAt + CHALLENGE_KEPT));
+    const won = await callStore('nonce store', storeTimeout, () =>
+      nonces.claim(key, challenge.expiresAt + CHALLENGE_KEPT),
+    );
     if (won !== true) throw new TabError('use_tab_nonce', 'challenge is spent');
   }
 
@@ -118,7 +121,9 @@ export class EnrolmentService {
         if (attempt.format === NO_ATTESTATION) return { instance: known, created: false };
       }
       const instance = nextInstance(enrolment, app, result, known, now);
-      const saved = await callStore('binding store', storeTimeout, () => bindings.saveInstance(instance, known?.revision));
+      const saved = await callStore('binding store', storeTimeout, () =>
+        bindings.saveInstance(instance, known?.revision),
+      );
       if (saved) return { instance, created: known === undefined };
     }
     throw new TabError('store_unavailable', 'instance kept changing', { hints: { retryAfter: 1 } });
@@ -135,7 +140,15 @@ function examine(enrolment: AuthenticEnrolment, app: RegisteredApp, now: number)
   const attester = app.attesters.get(body.format);
   if (attester === undefined) return () => Promise.resolve(unattested(body.app.id, now));
   const binding = enrolmentBinding({ origin: origin.base, challenge: challenge.text, appId: app.id, thumbprint });
-  return attester.examine({ statement: body.statement, publicKey, thumbprint, app: body.app, challenge: challenge.text, binding, now });
+  return attester.examine({
+    statement: body.statement,
+    publicKey,
+    thumbprint,
+    app: body.app,
+    challenge: challenge.text,
+    binding,
+    now,
+  });
 }
 
 /** Nothing attested: expired from the start, so that it can never count for more than `none`. */

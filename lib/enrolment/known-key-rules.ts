@@ -36,5 +36,6 @@ export function checkKnownKey(instance: AppInstance, attempt: EnrolmentAttempt):
 
 /** Ensures that attesting again never lowers what a key was worth. */
 export function checkNoDowngrade(instance: AppInstance, assurance: Assurance): void {
-  if (!meetsAssurance(assurance, instance.assurance)) throw new TabError('attestation_rejected', 'assurance is lower than before');
+  if (!meetsAssurance(assurance, instance.assurance))
+    throw new TabError('attestation_rejected', 'assurance is lower than before');
 }

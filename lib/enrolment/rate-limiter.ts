@@ -36,7 +36,9 @@ export class RateLimiter {
     }
     window.count += 1;
     if (window.count > this.#limit) {
-      throw new TabError('rate_limited', 'too many calls from one address', { hints: { retryAfter: window.startedAt + WINDOW - now } });
+      throw new TabError('rate_limited', 'too many calls from one address', {
+        hints: { retryAfter: window.startedAt + WINDOW - now },
+      });
     }
   }
 }
@@ -51,5 +53,8 @@ function networkOf(address: string): string {
   const right = tail === undefined || tail === '' ? [] : tail.split(':');
   const zeros = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length);
   const groups = [...left, ...Array<string>(zeros).fill('0'), ...right];
-  return groups.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, '')).join(':');
+  return groups
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ''))
+    .join(':');
 }

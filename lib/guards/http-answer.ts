@@ -28,7 +28,11 @@ export function refusal(
 /** Lets an accepted request through: its context attached, and answers about a user kept out of shared caches by default. */
 export function accept(request: HttpRequest, reply: HttpReply, verification: AcceptedVerification): void {
   const { context, challenged, credentialHash, nextChallenge } = verification;
-  markProvenance(context, { challenged, credentialHash, setHeader: (name, value) => setReplyHeader(reply, name, value) });
+  markProvenance(context, {
+    challenged,
+    credentialHash,
+    setHeader: (name, value) => setReplyHeader(reply, name, value),
+  });
   attachTrust(request, context);
   setReplyHeader(reply, 'Cache-Control', 'private, no-store');
   if (nextChallenge !== undefined) setReplyHeader(reply, 'TAB-Nonce', nextChallenge);
@@ -42,7 +46,11 @@ export function passMonitored(
   settings: AnswerSettings,
 ): TrustContext {
   const context: TrustContext = Object.freeze({ verified: false, code: error.code, decision: decision.id });
-  markProvenance(context, { challenged: false, credentialHash: undefined, setHeader: (name, value) => setReplyHeader(reply, name, value) });
+  markProvenance(context, {
+    challenged: false,
+    credentialHash: undefined,
+    setHeader: (name, value) => setReplyHeader(reply, name, value),
+  });
   attachTrust(request, context);
   setReplyHeader(reply, 'TAB-Monitor', error.code);
   for (const [name, value] of skewHeaders(error, settings.clock())) setReplyHeader(reply, name, value);

@@ -2,7 +2,12 @@ import type { ExecutionContext, Type } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { TrustDeclared, TrustSkipped, type TrustDeclaration } from '../decorators/trust-metadata.js';
 import { TabConfigError } from '../errors/tab-error.js';
-import { DEFAULT_REQUIREMENT, mergeRequirements, type TrustRequirement, type TrustRequirementOptions } from '../trust/requirement.js';
+import {
+  DEFAULT_REQUIREMENT,
+  mergeRequirements,
+  type TrustRequirement,
+  type TrustRequirementOptions,
+} from '../trust/requirement.js';
 import { checkRequirement } from '../trust/requirement-check.js';
 
 /** A handler and the class through which it is called; inherited handlers have several. */
@@ -78,7 +83,9 @@ export class RequirementResolver {
     const policy = this.#policies.get(name);
     if (policy === undefined) {
       const known = [...this.#policies.keys()].map((each) => `'${each}'`).join(', ') || 'none yet';
-      throw new TabConfigError(`${where}: there is no policy '${name}'; add it to the module's policies (known: ${known})`);
+      throw new TabConfigError(
+        `${where}: there is no policy '${name}'; add it to the module's policies (known: ${known})`,
+      );
     }
     return policy;
   }

@@ -40,7 +40,10 @@ export class StartupCheck implements OnApplicationBootstrap {
     for (const { metatype } of this.#discovery.getControllers()) {
       if (typeof metatype !== 'function') continue;
       for (const ref of this.#handlersOf(metatype as Type)) {
-        if (this.#isEnrolment(ref) || ((guardedEverywhere || this.#isGuarded(ref)) && !this.#requirements.isSkipped(ref))) {
+        if (
+          this.#isEnrolment(ref) ||
+          ((guardedEverywhere || this.#isGuarded(ref)) && !this.#requirements.isSkipped(ref))
+        ) {
           this.#checkRoute(ref);
         }
       }
@@ -59,11 +62,16 @@ export class StartupCheck implements OnApplicationBootstrap {
   #isGlobalGuard(): boolean {
     return this.#discovery
       .getProviders()
-      .some(({ token, instance }) => typeof token === 'string' && token.startsWith('APP_GUARD') && instance instanceof TabGuard);
+      .some(
+        ({ token, instance }) =>
+          typeof token === 'string' && token.startsWith('APP_GUARD') && instance instanceof TabGuard,
+      );
   }
 
   #isGuarded({ controller, handler }: HandlerRef): boolean {
-    const guards = [handler, controller].flatMap((each) => (Reflect.getMetadata(GUARDS_METADATA, each) as unknown[] | undefined) ?? []);
+    const guards = [handler, controller].flatMap(
+      (each) => (Reflect.getMetadata(GUARDS_METADATA, each) as unknown[] | undefined) ?? [],
+    );
     return guards.some((guard) => guard === TabGuard || guard instanceof TabGuard || isSubclass(guard));
   }
 
@@ -86,7 +94,9 @@ export class StartupCheck implements OnApplicationBootstrap {
   }
 
   #checkReach(name: string, required: Assurance): void {
-    const reach = [...this.#apps.values()].flatMap((app) => [...app.attesters.values()].map((attester) => attester.reach));
+    const reach = [...this.#apps.values()].flatMap((app) =>
+      [...app.attesters.values()].map((attester) => attester.reach),
+    );
     if (required === 'none' || reach.some((each) => meetsAssurance(each, required))) return;
     throw new TabConfigError(
       `${name} asks for assurance '${required}', which no attestation format of any app reaches (levels: ${ASSURANCE_LEVELS.join(', ')})`,

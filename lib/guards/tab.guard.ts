@@ -47,7 +47,8 @@ export class TabGuard implements CanActivate {
 
   /** The HTTP exchange of the context. Other transports are refused rather than let through unverified. */
   protected exchangeOf(context: ExecutionContext): HttpExchange {
-    if (context.getType() !== 'http') throw new TypeError(`TabGuard cannot verify the transport '${context.getType()}'`);
+    if (context.getType() !== 'http')
+      throw new TypeError(`TabGuard cannot verify the transport '${context.getType()}'`);
     const http = context.switchToHttp();
     return { request: http.getRequest<HttpRequest>(), reply: http.getResponse<HttpReply>() };
   }

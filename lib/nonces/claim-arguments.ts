@@ -8,5 +8,6 @@ const KEY_FORM = /^[A-Za-z0-9_-]{22}$/;
  */
 export function assertClaimArguments(key: string, expiresAt: number): void {
   if (!KEY_FORM.test(key)) throw new RangeError('a nonce key is 22 characters of base64url');
-  if (!Number.isSafeInteger(expiresAt) || expiresAt < 0) throw new RangeError('expiresAt is in whole seconds since the epoch');
+  if (!Number.isSafeInteger(expiresAt) || expiresAt < 0)
+    throw new RangeError('expiresAt is in whole seconds since the epoch');
 }

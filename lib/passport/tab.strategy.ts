@@ -44,7 +44,10 @@ export class TabStrategy extends PassportStrategy(Strategy, 'tab') {
     const verification = await this.verifier.verify(tabRequestOf(request), this.requirement, this.settings.enforced);
     if (verification.accepted) {
       accept(request, reply, verification);
-      return request.user ?? ({ subject: verification.context.subject, trust: verification.context } satisfies TabPassportUser);
+      return (
+        request.user ??
+        ({ subject: verification.context.subject, trust: verification.context } satisfies TabPassportUser)
+      );
     }
     const { error, decision, nextChallenge } = verification;
     if (decision.enforced) throw refusal(reply, error, decision.id, this.settings, nextChallenge);

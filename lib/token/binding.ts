@@ -12,7 +12,8 @@ function mismatch(detail: string): TabError {
 /** Ensures that the token is for the method on the wire, and that nothing chose the handler by another method. */
 export function checkMethod(claims: TabClaims, request: TabRequest): void {
   if (claims.htm !== request.method) throw mismatch('htm is not the method');
-  if (request.handlerMethod !== request.method) throw mismatch('the handler was chosen by another method than the one sent');
+  if (request.handlerMethod !== request.method)
+    throw mismatch('the handler was chosen by another method than the one sent');
 }
 
 /** Ensures that the token is for this origin and path. */

@@ -39,7 +39,8 @@ export class Challenges {
    */
   constructor(secrets: readonly [Secret, ...Secret[]], lifetime: number, epoch = '') {
     this.#lifetime = lifetime;
-    for (const secret of secrets) this.#keys.set(secret.id.readUInt32BE(), deriveKey(secret, `tab-challenge-v1\0${epoch}`));
+    for (const secret of secrets)
+      this.#keys.set(secret.id.readUInt32BE(), deriveKey(secret, `tab-challenge-v1\0${epoch}`));
     const [first] = secrets;
     this.#signing = { id: first.id, key: this.#keys.get(first.id.readUInt32BE()) as Buffer };
   }
@@ -65,7 +66,8 @@ export class Challenges {
   check(text: string | undefined, purpose: ChallengePurpose, now: number, instanceId?: string): AuthenticChallenge {
     if (text === undefined) throw refused('challenge is missing');
     const octets = decodeBase64url(text);
-    if (octets?.length !== OFFSET.end || octets[OFFSET.version] !== VERSION) throw refused('challenge is not one of ours');
+    if (octets?.length !== OFFSET.end || octets[OFFSET.version] !== VERSION)
+      throw refused('challenge is not one of ours');
     this.#checkMac(octets, purpose, instanceId);
     const issuedAt = octets.readUIntBE(OFFSET.issuedAt, 6);
     const expiresAt = issuedAt + octets.readUInt16BE(OFFSET.lifetime);
@@ -80,7 +82,8 @@ export class Challenges {
     if (kind !== kindOf(purpose, boundTo)) throw refused('challenge is for another purpose');
     const key = this.#keys.get(octets.readUInt32BE(OFFSET.secretId));
     if (key === undefined) throw refused('challenge is by an unknown secret');
-    if (!timingSafeEqual(mac(key, octets, boundTo), octets.subarray(OFFSET.mac))) throw refused('challenge is forged or of another instance');
+    if (!timingSafeEqual(mac(key, octets, boundTo), octets.subarray(OFFSET.mac)))
+      throw refused('challenge is forged or of another instance');
   }
 }
 

@@ -47,7 +47,8 @@ function fromCookie(headers: HeaderFields, name: string): string | undefined {
 export function findCredential(headers: HeaderFields, cookie?: string): RequestCredential | undefined {
   const authorization = fromAuthorization(headers);
   const cookieValue = cookie === undefined ? undefined : fromCookie(headers, cookie);
-  if (authorization !== undefined && cookieValue !== undefined) throw mismatch('both an Authorization header and a credential cookie');
+  if (authorization !== undefined && cookieValue !== undefined)
+    throw mismatch('both an Authorization header and a credential cookie');
   const value = authorization ?? cookieValue;
   return value === undefined ? undefined : { value, hash: sha256OfField(value) };
 }

@@ -45,7 +45,8 @@ function checkType(header: JsonObject, expected: string): void {
 function readAlgorithm(header: JsonObject, allowed: ReadonlySet<TabAlgorithm>): TabAlgorithm {
   if (typeof header.alg !== 'string') throw new TabError('malformed_token', 'alg is not a string');
   const alg = WIRE_NAMES.get(header.alg);
-  if (alg === undefined || !allowed.has(alg)) throw new TabError('unsupported_alg', 'alg is not a configured algorithm');
+  if (alg === undefined || !allowed.has(alg))
+    throw new TabError('unsupported_alg', 'alg is not a configured algorithm');
   return alg;
 }
 

@@ -144,7 +144,9 @@ async function sign(key: SigningKey, header: { alg: string; [name: string]: unkn
   const payload = utf8.encode(JSON.stringify(claims));
   const token = await new CompactSign(payload).setProtectedHeader(header).sign(key.privateKey);
   if (token.length > TOKEN_MAX_BYTES) {
-    throw new RangeError(`The token would have ${token.length} bytes, more than ${TOKEN_MAX_BYTES}: bind fewer headers`);
+    throw new RangeError(
+      `The token would have ${token.length} bytes, more than ${TOKEN_MAX_BYTES}: bind fewer headers`,
+    );
   }
   return token;
 }

@@ -34,10 +34,14 @@ function splitAbsolute(url: string): { scheme: string; authority: string; path: 
 function parseOrigin(text: string): Origin {
   const parts = splitAbsolute(text);
   if (parts === undefined || /%|\/\/|\/\.{1,2}(?:\/|$)/.test(parts.path)) {
-    throw new TabConfigError(`origins: '${text}' is not an origin; write it like 'https://api.example.com' or 'https://api.example.com/prefix'`);
+    throw new TabConfigError(
+      `origins: '${text}' is not an origin; write it like 'https://api.example.com' or 'https://api.example.com/prefix'`,
+    );
   }
   if (parts.scheme === 'http' && !LOOPBACK.test(parts.authority)) {
-    throw new TabConfigError(`origins: '${text}' is not https; http is only for loopback hosts such as http://localhost:3000`);
+    throw new TabConfigError(
+      `origins: '${text}' is not https; http is only for loopback hosts such as http://localhost:3000`,
+    );
   }
   const base = `${parts.scheme}://${parts.authority}`;
   const prefix = parts.path.replace(/\/+$/, '');
@@ -51,11 +55,14 @@ export class Origins {
 
   /** @throws TabConfigError when there is none, one is not an origin, or two cannot be told apart by a request's authority */
   constructor(origins: readonly string[]) {
-    if (origins.length === 0) throw new TabConfigError("origins: name at least one, like origins: ['https://api.example.com']");
+    if (origins.length === 0)
+      throw new TabConfigError("origins: name at least one, like origins: ['https://api.example.com']");
     this.all = origins.map(parseOrigin);
     for (const origin of this.all) {
       if (this.#byAuthority.has(origin.authority)) {
-        throw new TabConfigError(`origins: '${origin.authority}' is there twice; a request could not select one of them`);
+        throw new TabConfigError(
+          `origins: '${origin.authority}' is there twice; a request could not select one of them`,
+        );
       }
       this.#byAuthority.set(origin.authority, origin);
     }
@@ -71,7 +78,8 @@ export class Origins {
     if (this.all.length === 1) return this.first;
     const name = authority?.toLowerCase() ?? '';
     const origin = this.#byAuthority.get(name) ?? this.all.find((each) => this.#isWithDefaultPort(each, name));
-    if (origin === undefined) throw new TabError('request_mismatch', 'the authority of the request selects no configured origin');
+    if (origin === undefined)
+      throw new TabError('request_mismatch', 'the authority of the request selects no configured origin');
     return origin;
   }
 

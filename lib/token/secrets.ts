@@ -15,7 +15,9 @@ export interface Secret {
 export function readSecret(secret: string | Uint8Array): Secret {
   const octets = typeof secret === 'string' ? Buffer.from(secret, 'utf8') : Buffer.from(secret);
   if (octets.length < SECRET_MIN_OCTETS) {
-    throw new TabConfigError(`secrets: each needs at least ${SECRET_MIN_OCTETS} octets; make one with: openssl rand -base64 48`);
+    throw new TabConfigError(
+      `secrets: each needs at least ${SECRET_MIN_OCTETS} octets; make one with: openssl rand -base64 48`,
+    );
   }
   return { id: createHash('sha256').update('tab-secret-id').update(octets).digest().subarray(0, 4), octets };
 }

@@ -34,5 +34,6 @@ export const RESTART_FENCE = 15;
 
 /** Ensures that the token was made after a forgetful store began to remember. */
 export function checkRestartFence(claims: TabClaims, now: number, storeStartedAt: number): void {
-  if (claims.iat <= storeStartedAt + RESTART_FENCE) throw stale(claims, now, 'iat is not after the start of the nonce store');
+  if (claims.iat <= storeStartedAt + RESTART_FENCE)
+    throw stale(claims, now, 'iat is not after the start of the nonce store');
 }

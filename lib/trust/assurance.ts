@@ -10,6 +10,9 @@ export function meetsAssurance(actual: Assurance, required: Assurance): boolean 
 }
 
 /** The assurance that counts at `now` (seconds): an attestation past its expiry counts as none. */
-export function currentAssurance(instance: { assurance: Assurance; attestationExpiresAt: number }, now: number): Assurance {
+export function currentAssurance(
+  instance: { assurance: Assurance; attestationExpiresAt: number },
+  now: number,
+): Assurance {
   return now < instance.attestationExpiresAt ? instance.assurance : 'none';
 }

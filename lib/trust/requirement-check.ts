@@ -24,7 +24,8 @@ function checkMembers(value: object, known: readonly string[], where: string): v
 }
 
 function checkChoice(value: unknown, choices: readonly string[], where: string): void {
-  if (value !== undefined && !choices.includes(value as string)) fail(where, `write one of ${choices.map((each) => `'${each}'`).join(', ')}`);
+  if (value !== undefined && !choices.includes(value as string))
+    fail(where, `write one of ${choices.map((each) => `'${each}'`).join(', ')}`);
 }
 
 /** A list of threat names, or the one word that stands for a list. */
@@ -45,20 +46,23 @@ function checkRuntime(runtime: TrustRequirementOptions['runtime'], where: string
   checkThreats(runtime.deny, 'all', `${where}.deny`);
   checkThreats(runtime.require, 'declared', `${where}.require`);
   const { maxAge } = runtime;
-  if (maxAge !== undefined && (!Number.isSafeInteger(maxAge) || maxAge < 0)) fail(`${where}.maxAge`, 'write seconds, as a whole number');
+  if (maxAge !== undefined && (!Number.isSafeInteger(maxAge) || maxAge < 0))
+    fail(`${where}.maxAge`, 'write seconds, as a whole number');
 }
 
 function checkHeaders(headers: unknown, where: string): void {
   if (headers === undefined) return;
   if (!Array.isArray(headers)) fail(where, "write a list such as ['idempotency-key']");
   for (const name of headers as unknown[]) {
-    if (typeof name !== 'string' || !FIELD_NAME.test(name)) fail(where, `'${String(name)}' is not a lower-case header name`);
+    if (typeof name !== 'string' || !FIELD_NAME.test(name))
+      fail(where, `'${String(name)}' is not a lower-case header name`);
   }
 }
 
 function checkMinVersion(version: unknown, where: string): void {
   if (version === undefined || version === null) return;
-  if (typeof version !== 'string' || !isSemVer(version)) fail(where, `'${String(version)}' is not a SemVer 2.0.0 version such as '1.4.0'`);
+  if (typeof version !== 'string' || !isSemVer(version))
+    fail(where, `'${String(version)}' is not a SemVer 2.0.0 version such as '1.4.0'`);
 }
 
 /**
@@ -68,7 +72,8 @@ function checkMinVersion(version: unknown, where: string): void {
  * @throws TabConfigError
  */
 export function checkRequirement(requirement: TrustRequirementOptions, where: string): void {
-  if (typeof requirement !== 'object' || requirement === null) fail(where, "write an object such as { session: 'none' }");
+  if (typeof requirement !== 'object' || requirement === null)
+    fail(where, "write an object such as { session: 'none' }");
   checkMembers(requirement, MEMBERS, where);
   checkChoice(requirement.session, CHOICES.session, `${where}.session`);
   checkChoice(requirement.challenge, CHOICES.challenge, `${where}.challenge`);
@@ -76,5 +81,6 @@ export function checkRequirement(requirement: TrustRequirementOptions, where: st
   checkMinVersion(requirement.minVersion, `${where}.minVersion`);
   checkRuntime(requirement.runtime, `${where}.runtime`);
   checkHeaders(requirement.headers, `${where}.headers`);
-  if (requirement.body !== undefined && typeof requirement.body !== 'boolean') fail(`${where}.body`, 'write true or false');
+  if (requirement.body !== undefined && typeof requirement.body !== 'boolean')
+    fail(`${where}.body`, 'write true or false');
 }

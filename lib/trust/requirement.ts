@@ -52,7 +52,10 @@ function defined<T extends object>(options: T): Partial<T> {
 }
 
 /** Lays `levels` over `base`, member by member, later ones winning; `runtime` is merged by its own members. */
-export function mergeRequirements(base: TrustRequirement, ...levels: readonly TrustRequirementOptions[]): TrustRequirement {
+export function mergeRequirements(
+  base: TrustRequirement,
+  ...levels: readonly TrustRequirementOptions[]
+): TrustRequirement {
   return levels.reduce<TrustRequirement>(
     (merged, level) => ({
       ...merged,

@@ -34,7 +34,9 @@ export interface CredentialFacts {
  * Verifies the credential of a request: signature, expiry, audience, whatever makes it good. Returns what it proves, or
  * undefined when it is not good. A throw refuses as well; throw `TabError('store_unavailable', …)` when you cannot tell.
  */
-export type CredentialVerifier = (credential: string) => CredentialFacts | undefined | Promise<CredentialFacts | undefined>;
+export type CredentialVerifier = (
+  credential: string,
+) => CredentialFacts | undefined | Promise<CredentialFacts | undefined>;
 
 /** Where the credential is and what verifies it. */
 export interface CredentialSettings {

@@ -37,7 +37,9 @@ function checkLife(session: BoundSession | undefined, instance: AppInstance, now
 /** Whether the session names this credential: its current one, or for a short while the one before (PROTOCOL section 11 a). */
 function isNamed(hash: string, session: BoundSession, now: number): boolean {
   if (session.credentialHash === hash) return true;
-  return session.previousCredentialHash === hash && session.previousValidUntil !== null && now < session.previousValidUntil;
+  return (
+    session.previousCredentialHash === hash && session.previousValidUntil !== null && now < session.previousValidUntil
+  );
 }
 
 /** Ensures that the credential is this session's: named by it, or verified and bound to this instance, or verified and of its subject. */

@@ -1,15 +1,16 @@
-import type { AppInstance, Bindings, BoundSession } from '../bindings/binding.types.js';
+import type { AppInstance, BoundSession } from '../bindings/binding.types.js';
 import { TabError } from '../errors/tab-error.js';
 import { checkContentHash } from '../token/binding.js';
 import { isPastHalfLife } from '../token/challenge.js';
-import { CHALLENGE_KEPT, challengeClaimKey, JTI_KEPT, jtiClaimKey } from '../token/claim-key.js';
 import type { RequestCredential } from '../token/credential.js';
 import type { TabRequest } from '../token/request.js';
 import { appraise, type Appraisal } from '../trust/appraisal.js';
 import type { TrustRequirement } from '../trust/requirement.js';
 import type { VerifiedTrust } from '../trust/trust-context.js';
 import type { TrustDecision } from '../trust/trust-decision.js';
+import { authenticateStep, loadBindings } from './authenticate-step.js';
 import { bindStep } from './bind-step.js';
+import { checkClaim, startClaim } from './claim-step.js';
 import { recordDecision, newDecisionId } from './decision-record.js';
 import { KeyRing } from './key-ring.js';
 import { parseStep } from './parse-step.js';
@@ -61,22 +62,46 @@ export class TabVerifier {
     return run;
   }
 
-  async #verify(request: TabRequest, requirement: TrustRequirement, run: VerificationRun, enforced: boolean): Promise<Verification> {
+  async #verify(
+    request: TabRequest,
+    requirement: TrustRequirement,
+    run: VerificationRun,
+    enforced: boolean,
+  ): Promise<Verification> {
     const started = performance.now();
     const id = newDecisionId();
     const proven: Proven = {};
     const record = (error?: TabError): TrustDecision => {
       const at = this.#settings.clock();
-      const decision = recordDecision({ id, request, proven, error, enforced, at, duration: performance.now() - started });
+      const decision = recordDecision({
+        id,
+        request,
+        proven,
+        error,
+        enforced,
+        at,
+        duration: performance.now() - started,
+      });
       this.#onDecision(decision);
       return decision;
     };
     try {
       const accepted = await this.#prove(request, requirement, run, proven, id, enforced);
-      return { ...accepted, accepted: true, decision: record(), nextChallenge: this.#nextChallenge(requirement, run, proven) };
+      return {
+        ...accepted,
+        accepted: true,
+        decision: record(),
+        nextChallenge: this.#nextChallenge(requirement, run, proven),
+      };
     } catch (cause) {
-      const error = cause instanceof TabError ? cause : new TabError('store_unavailable', 'unexpected error', { cause });
-      return { accepted: false, error, decision: record(error), nextChallenge: this.#nextChallenge(requirement, run, proven, error) };
+      const error =
+        cause instanceof TabError ? cause : new TabError('store_unavailable', 'unexpected error', { cause });
+      return {
+        accepted: false,
+        error,
+        decision: record(error),
+        nextChallenge: this.#nextChallenge(requirement, run, proven, error),
+      };
     }
   }
 
@@ -91,40 +116,20 @@ export class TabVerifier {
   ): Promise<Pick<AcceptedVerification, 'context' | 'challenged' | 'credentialHash'>> {
     run.parsed ??= parseStep(request, this.#settings.algorithms);
     const bound = bindStep(run.parsed, request, requirement, this.#settings, run.now);
-    run.authentic ??= this.#authenticate(bound);
+    run.authentic ??= authenticateStep(bound, this.#settings, this.#keys);
     const authentic = await run.authentic;
     proven.authentic = authentic;
     proven.challengePastHalfLife = bound.challenge !== undefined && isPastHalfLife(bound.challenge, run.now);
     checkContentHash(authentic.claims, request);
-    const claim = this.#startClaim(authentic, bound, requirement, run);
+    const claim = startClaim(authentic, bound, requirement, this.#settings, run);
     const { instance, session } = await this.#checkState(authentic, bound, requirement, run);
     proven.sessionId = session?.id;
     proven.subject = session?.subject;
     const appraisal = await this.#appraise(authentic, instance, requirement, run, claim, enforced);
     proven.flags = appraisal.flags;
-    await this.#checkClaim(claim, requirement);
+    await checkClaim(claim, requirement);
     const context = makeContext(decision, authentic, instance, session, appraisal);
     return { context, challenged: bound.challenge !== undefined, credentialHash: bound.credential?.hash };
-  }
-
-  /** Step 3: the instance's key, its algorithm, the signature. */
-  async #authenticate(bound: BoundToken): Promise<AuthenticToken> {
-    const { header, claims, compact } = bound.parsed;
-    let key = this.#keys.get(header.kid);
-    let preloaded: Bindings | undefined;
-    if (key === undefined) {
-      preloaded = await this.#load(header.kid, sessionIdOf(claims));
-      if (preloaded.instance === undefined) throw new TabError('unknown_instance', 'instance is not enrolled');
-      key = this.#keys.add(preloaded.instance);
-    }
-    if (key.alg !== header.alg) throw new TabError('unsupported_alg', 'alg is not that of the enrolled key');
-    await this.#settings.signatures.check(key, compact.signingInput, compact.signature);
-    return { instanceId: header.kid, claims, key, preloaded };
-  }
-
-  #load(instanceId: string, sessionId: string | undefined): Promise<Bindings> {
-    const { bindings, storeTimeout } = this.#settings;
-    return callStore('binding store', storeTimeout, () => bindings.load({ instanceId, sessionId }));
   }
 
   /** Step 4: the instance is active, the session and the credential are the user's own. Read anew on every request. */
@@ -137,7 +142,7 @@ export class TabVerifier {
     const { claims, instanceId } = authentic;
     run.bindings ??= authentic.preloaded
       ? Promise.resolve(authentic.preloaded)
-      : this.#load(instanceId, sessionIdOf(claims));
+      : loadBindings(this.#settings, instanceId, sessionIdOf(claims));
     const bindings = await run.bindings;
     const instance = checkInstance(bindings.instance, claims);
     const factsOf = (credential: RequestCredential) => (run.facts ??= this.#verifyCredential(credential));
@@ -171,7 +176,12 @@ export class TabVerifier {
     return appraise({ claims, app, instance, now: run.now }, requirement);
   }
 
-  async #suspendOnBreach(authentic: AuthenticToken, app: RegisteredApp, run: VerificationRun, claim: Promise<boolean>): Promise<void> {
+  async #suspendOnBreach(
+    authentic: AuthenticToken,
+    app: RegisteredApp,
+    run: VerificationRun,
+    claim: Promise<boolean>,
+  ): Promise<void> {
     const threats = authentic.claims.rt.found.filter((name) => app.suspendOn.includes(name));
     // A replayed report of an old breach must not suspend an instance that has recovered since.
     if (threats.length === 0 || !(await claim)) return;
@@ -181,32 +191,13 @@ export class TabVerifier {
     throw new TabError('insufficient_trust', `suspended, threat found: ${threats.join(', ')}`);
   }
 
-  /** Step 6 begins together with step 4; its outcome is looked at after step 5. */
-  #startClaim(authentic: AuthenticToken, bound: BoundToken, requirement: TrustRequirement, run: VerificationRun): Promise<boolean> {
-    const { claims, instanceId } = authentic;
-    const spent = requirement.challenge === 'single-use' ? bound.challenge : undefined;
-    const key = spent ? challengeClaimKey(spent.text) : jtiClaimKey(instanceId, claims.jti);
-    let claim = run.claims.get(key);
-    if (claim === undefined) {
-      const { nonces, storeTimeout } = this.#settings;
-      const expiresAt = spent ? spent.expiresAt + CHALLENGE_KEPT : claims.iat + JTI_KEPT;
-      claim = callStore('nonce store', storeTimeout, () => nonces.claim(key, expiresAt));
-      // An earlier step may refuse before anybody awaits the claim; its failure is then of no interest.
-      claim.catch(() => undefined);
-      run.claims.set(key, claim);
-    }
-    return claim;
-  }
-
-  /** Ensures that this token is presented for the first time, anywhere. */
-  async #checkClaim(claim: Promise<boolean>, requirement: TrustRequirement): Promise<void> {
-    if ((await claim) === true) return;
-    if (requirement.challenge === 'single-use') throw new TabError('use_tab_nonce', 'challenge is spent');
-    throw new TabError('replayed_token', 'jti is spent');
-  }
-
   /** PROTOCOL section 4: with `use_tab_nonce`, past half life, and on single-use routes after every verified signature. */
-  #nextChallenge(requirement: TrustRequirement, run: VerificationRun, proven: Proven, error?: TabError): string | undefined {
+  #nextChallenge(
+    requirement: TrustRequirement,
+    run: VerificationRun,
+    proven: Proven,
+    error?: TabError,
+  ): string | undefined {
     const instanceId = proven.authentic?.instanceId;
     const due =
       error?.code === 'use_tab_nonce' ||

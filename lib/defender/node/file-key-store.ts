@@ -72,9 +72,15 @@ async function readKeyFile(path: string): Promise<KeyFile | undefined> {
     const { mode } = await handle.stat();
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
       const octal = (mode & 0o777).toString(8).padStart(4, '0');
-      throw new DefenderError('key_store', `${path} has mode ${octal}: its key may have been read or changed; use chmod 600`);
+      throw new DefenderError(
+        'key_store',
+        `${path} has mode ${octal}: its key may have been read or changed; use chmod 600`,
+      );
     }
-    return parseKeyFile(path, await handle.readFile('utf8'));
+    const text = await handle.readFile('utf8').catch((cause: unknown) => {
+      throw new DefenderError('key_store', `${path} cannot be read`, { cause });
+    });
+    return parseKeyFile(path, text);
   } finally {
     await handle.close();
   }
@@ -94,22 +100,30 @@ function parseKeyFile(path: string, text: string): KeyFile {
 async function createKeyFile(path: string, algorithm: TabAlgorithm | undefined): Promise<KeyFile> {
   const key = await generateKey(algorithm, true);
   const file: KeyFile = { version: 1, algorithm: key.algorithm, privateKey: await exportJWK(key.privateKey) };
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  // A hard link fails when the name is taken, where a rename would replace another process's key.
-  const won = await writeTemporary(path, file, (temporary) => link(temporary, path)).then(
-    () => true,
-    (cause: NodeJS.ErrnoException) => {
-      if (cause.code === 'EEXIST') return false;
-      throw new DefenderError('key_store', `${path} cannot be created`, { cause });
-    },
-  );
-  const winner = won ? file : await readKeyFile(path);
+  const winner = (await publishNew(path, file)) ? file : await readKeyFile(path);
   if (!winner) throw new DefenderError('key_store', `${path} was removed while it was being created`);
   return winner;
 }
 
+/** Whether `file` is now at `path`; false when another process was first. */
+async function publishNew(path: string, file: KeyFile): Promise<boolean> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    // A hard link fails when the name is taken, where a rename would replace another process's key.
+    await writeTemporary(path, file, (temporary) => link(temporary, path));
+    return true;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw new DefenderError('key_store', `${path} cannot be created`, { cause });
+  }
+}
+
 /** Writes `file` beside `path`, complete and on disk, then has it published; leaves nothing behind. */
-async function writeTemporary(path: string, file: KeyFile, publish: (temporary: string) => Promise<void>): Promise<void> {
+async function writeTemporary(
+  path: string,
+  file: KeyFile,
+  publish: (temporary: string) => Promise<void>,
+): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     const handle = await open(temporary, 'wx', 0o600);

@@ -38,5 +38,7 @@ export function optionName(option: string): string {
 /** Splits as Node does: at spaces, except within double quotes, where a backslash escapes. */
 function splitOptions(text: string): string[] {
   const words = text.match(/(?:"(?:\\.|[^"\\])*"|[^\s"])+/g) ?? [];
-  return words.map((word) => word.replace(/"((?:\\.|[^"\\])*)"/g, (_, quoted: string) => quoted.replace(/\\(.)/g, '$1')));
+  return words.map((word) =>
+    word.replace(/"((?:\\.|[^"\\])*)"/g, (_, quoted: string) => quoted.replace(/\\(.)/g, '$1')),
+  );
 }

@@ -18,12 +18,16 @@ export function tamperProbe(options: TamperProbeOptions): Probe {
   return { name: 'tamper', run: (signal) => look(options, signal) };
 }
 
-async function look({ root, manifest: source }: TamperProbeOptions, signal: AbortSignal | undefined): Promise<ProbeResult> {
+async function look(
+  { root, manifest: source }: TamperProbeOptions,
+  signal: AbortSignal | undefined,
+): Promise<ProbeResult> {
   const manifest: unknown = typeof source === 'string' ? JSON.parse(await readFile(source, 'utf8')) : source;
   if (!isManifest(manifest)) return 'unknown';
   const { extensions, exclude } = manifest;
   const actual = (await createManifest(root, { extensions, exclude, signal })).files;
   const expected = Object.entries(manifest.files);
-  const same = expected.length === Object.keys(actual).length && expected.every(([path, hash]) => actual[path] === hash);
+  const same =
+    expected.length === Object.keys(actual).length && expected.every(([path, hash]) => actual[path] === hash);
   return same ? 'clear' : 'found';
 }

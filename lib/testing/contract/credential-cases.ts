@@ -182,7 +182,7 @@ function raceCases(define: Define): ContractCase[] {
     }),
 
     define('sessions that swap their credentials at once do not both live', async ({ store }) => {
-      for (let round = 0; round < 10; round++) {
+      for (let round = 0; round < 3; round++) {
         const instance = await enrolled(store);
         const one = await bound(store, instance, { credentialHash: aHash() });
         const two = await bound(store, instance, { credentialHash: aHash() });

@@ -37,7 +37,9 @@ describe('challenges of requests', () => {
     harness.server.challenges = 'single-use';
     const defender = harness.defender();
     for (let index = 0; index < 5; index += 1) {
-      expect((await defender.fetch(`${harness.server.origin}/pay`, { method: 'POST', body: `${index}` })).status).toBe(200);
+      expect((await defender.fetch(`${harness.server.origin}/pay`, { method: 'POST', body: `${index}` })).status).toBe(
+        200,
+      );
     }
     expect(new Set(nonces()).size).toBe(5);
     expect(harness.server.calls).toHaveLength(5);
@@ -47,7 +49,9 @@ describe('challenges of requests', () => {
     harness.server.challenges = mode;
     const defender = harness.defender();
     const responses = await Promise.all(
-      Array.from({ length: 50 }, (_, index) => defender.fetch(`${harness.server.origin}/pay`, { method: 'POST', body: `${index}` })),
+      Array.from({ length: 50 }, (_, index) =>
+        defender.fetch(`${harness.server.origin}/pay`, { method: 'POST', body: `${index}` }),
+      ),
     );
     expect(responses.every((response) => response.status === 200)).toBe(true);
   });
@@ -57,8 +61,12 @@ describe('challenges of requests', () => {
     const defender = harness.defender();
     await defender.fetch(`${harness.server.origin}/pay`);
     const before = harness.server.calls.length;
-    const responses = await Promise.all(Array.from({ length: 20 }, () => defender.fetch(`${harness.server.origin}/pay`)));
-    const used = nonces().slice(before).filter((nonce) => nonce !== undefined);
+    const responses = await Promise.all(
+      Array.from({ length: 20 }, () => defender.fetch(`${harness.server.origin}/pay`)),
+    );
+    const used = nonces()
+      .slice(before)
+      .filter((nonce) => nonce !== undefined);
     expect(responses.every((response) => response.status === 200)).toBe(true);
     expect(used).toHaveLength(20);
     expect(new Set(used).size).toBe(used.length);

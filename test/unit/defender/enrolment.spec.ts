@@ -64,7 +64,12 @@ describe('enrolment', () => {
       seen.push(String(input));
       return Response.json({ challenge: 'c'.repeat(30), expiresIn: 300 }, { status: seen.length === 1 ? 201 : 500 });
     };
-    const defender = harness.defender({ api: 'https://API.example.com:443/gw/', prefix: '/trust', fetch: spy, attester });
+    const defender = harness.defender({
+      api: 'https://API.example.com:443/gw/',
+      prefix: '/trust',
+      fetch: spy,
+      attester,
+    });
     await expect(defender.enrol()).rejects.toMatchObject({ code: 'enrolment_refused', status: 500 });
     expect(seen).toEqual(['https://api.example.com/gw/trust/challenge', 'https://api.example.com/gw/trust/instances']);
     const lines = ['tab-enroll-v1', 'https://api.example.com', 'c'.repeat(30), 'bank', defender.instanceId];
@@ -166,8 +171,7 @@ describe('a refused enrolment', () => {
   });
 
   it('a server that hangs is given up, also for those who wait', async () => {
-    const never: typeof fetch = () => new Promise(() => undefined);
-    const defender = harness.defender({ fetch: never, enrolTimeout: 1 });
+    const defender = harness.defender({ fetch: () => new Promise(() => undefined), enrolTimeout: 1 });
     const errors = await Promise.all([1, 2].map(() => failure(defender.fetch(`${harness.server.origin}/a`))));
     expect(errors).toMatchObject([{ code: 'enrolment_failed' }, { code: 'enrolment_failed' }]);
   });
@@ -219,7 +223,11 @@ describe('closing', () => {
     await defender.ready();
     await defender.close();
     expect(await pending).toMatchObject({ code: 'closed' });
-    for (const call of [() => defender.fetch(`${harness.server.origin}/a`), () => defender.enrol(), () => defender.ready()]) {
+    for (const call of [
+      () => defender.fetch(`${harness.server.origin}/a`),
+      () => defender.enrol(),
+      () => defender.ready(),
+    ]) {
       await expect(call()).rejects.toMatchObject({ code: 'closed' });
     }
   });

@@ -101,7 +101,13 @@ export class FakeServer {
     return value;
   }
 
-  async handle(method: string, target: string, rawHeaders: string[], headers: Record<string, string>, body: Buffer): Promise<Answer> {
+  async handle(
+    method: string,
+    target: string,
+    rawHeaders: string[],
+    headers: Record<string, string>,
+    body: Buffer,
+  ): Promise<Answer> {
     if (target === '/tab/challenge') return this.onChallenge() ?? this.#challenge(method);
     const exchange = { method, target, rawHeaders, headers, body, ...open(headers['tab-token'] ?? '') };
     this.#check(exchange);
@@ -135,7 +141,7 @@ export class FakeServer {
     const instanceId = idOf(jwk);
     this.#keys.set(instanceId, jwk);
     const attestation = { format: 'none', at: this.now, expiresAt: this.now + 86_400 };
-    const headers = this.challenges === 'none' ? {} : { 'TAB-Nonce': this.issue() };
+    const headers: Record<string, string> = this.challenges === 'none' ? {} : { 'TAB-Nonce': this.issue() };
     return { status: 201, headers, body: JSON.stringify({ instanceId, assurance: 'none', attestation }) };
   }
 
@@ -164,13 +170,15 @@ export class FakeServer {
       ct: body.length === 0 ? undefined : type,
       ath: credential && b64u(Buffer.from(credential, 'latin1')),
     };
-    for (const [name, value] of Object.entries(expected)) if (claims[name] !== value) this.problems.push(`${target}: ${name}`);
+    for (const [name, value] of Object.entries(expected))
+      if (claims[name] !== value) this.problems.push(`${target}: ${name}`);
     for (const [name, hash] of Object.entries(claims.hd ?? {})) {
       if (hash !== b64u(Buffer.from(headers[name] ?? '', 'latin1'))) this.problems.push(`${target}: hd ${name}`);
     }
     const names = rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
     if (names.filter((name) => name === 'tab-token').length !== 1) this.problems.push(`${target}: TAB-Token header`);
-    if (token.length > 4096 || !/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(token)) this.problems.push(`${target}: form`);
+    if (token.length > 4096 || !/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(token))
+      this.problems.push(`${target}: form`);
     if (!/^[A-Za-z0-9_-]{22,64}$/.test(claims.jti) || this.#jtis.has(claims.jti)) this.problems.push(`${target}: jti`);
     this.#jtis.add(claims.jti);
     if (!(Number.isInteger(claims.rt.at) && claims.rt.at <= claims.iat)) this.problems.push(`${target}: rt.at`);
@@ -188,7 +196,12 @@ export class FakeServer {
     }
     const [head, payload, signature = ''] = token.split('.');
     const key = createPublicKey({ key: jwk, format: 'jwk' });
-    const good = verify('sha256', Buffer.from(`${head}.${payload}`), { key, dsaEncoding: 'ieee-p1363' }, Buffer.from(signature, 'base64url'));
+    const good = verify(
+      'sha256',
+      Buffer.from(`${head}.${payload}`),
+      { key, dsaEncoding: 'ieee-p1363' },
+      Buffer.from(signature, 'base64url'),
+    );
     if (!good) this.problems.push(`${target}: signature`);
   }
 }

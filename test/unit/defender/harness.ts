@@ -46,6 +46,24 @@ export function optionsFor(api: string, override: Partial<DefenderOptions> = {})
   };
 }
 
+/** A door that stays shut until `open` is called. */
+export function latch() {
+  const state = { open: (): void => undefined };
+  const opened = new Promise<void>((resolve) => (state.open = resolve));
+  return { open: () => state.open(), opened };
+}
+
+/** A door that opens when `count` have come to it. */
+export function meeting(count: number): () => Promise<void> {
+  const door = latch();
+  let arrived = 0;
+  return () => {
+    arrived += 1;
+    if (arrived >= count) door.open();
+    return door.opened;
+  };
+}
+
 /** What a promise rejects with. */
 export async function failure(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(

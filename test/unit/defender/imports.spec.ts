@@ -5,16 +5,24 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 const lib = fileURLToPath(new URL('../../../lib/', import.meta.url));
-const sources = (folder: string, form: RegExp) => readdirSync(lib + folder).filter((name) => form.test(name)).map((name) => `${lib}${folder}/${name}`);
+const sources = (folder: string, form: RegExp) =>
+  readdirSync(lib + folder)
+    .filter((name) => form.test(name))
+    .map((name) => `${lib}${folder}/${name}`);
 const importsOf = (file: string) =>
-  [...readFileSync(file, 'utf8').matchAll(/(?:\bfrom\s*|\bimport\s*\(?\s*)['"]([^'"]+)['"]/g)].map((match) => match[1] ?? '');
+  [...readFileSync(file, 'utf8').matchAll(/(?:\bfrom\s*|\bimport\s*\(?\s*)['"]([^'"]+)['"]/g)].map(
+    (match) => match[1] ?? '',
+  );
 
 /** Everything that the core reaches, itself included. */
 function reached(files: string[], seen = new Set<string>()): Set<string> {
   for (const file of files.filter((name) => !seen.has(name))) {
     seen.add(file);
     const relative = importsOf(file).filter((name) => name.startsWith('.'));
-    reached(relative.map((name) => resolve(dirname(file), name.replace(/\.js$/, '.ts'))), seen);
+    reached(
+      relative.map((name) => resolve(dirname(file), name.replace(/\.js$/, '.ts'))),
+      seen,
+    );
   }
   return seen;
 }

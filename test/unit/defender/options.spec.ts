@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { createDefender, DEFENDER_SDK, memoryKeyStore, type DefenderOptions } from '../../../lib/defender/index.js';
 import { optionsFor } from './harness.js';
 
-const make = (override: Record<string, unknown>) => createDefender(optionsFor('https://api.example.com', override as Partial<DefenderOptions>));
+const make = (override: Record<string, unknown>) =>
+  createDefender(optionsFor('https://api.example.com', override as Partial<DefenderOptions>));
 
 describe('options', () => {
   it.each<[string, Record<string, unknown>]>([

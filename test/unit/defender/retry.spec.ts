@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createDefender, memoryKeyStore, type DefenderOptions } from '../../../lib/defender/index.js';
 import { FakeServer, refusal, T0 } from './fake-server.js';
-import { FakeClock, optionsFor, useHarness } from './harness.js';
+import { FakeClock, meeting, optionsFor, useHarness } from './harness.js';
 
 const harness = useHarness();
 const get = (override: Partial<DefenderOptions> = {}) => harness.defender(override).fetch(`${harness.server.origin}/a`);
@@ -30,15 +30,11 @@ describe('one retry with a new token', () => {
   it('stale_token: several stale answers do not add up', async () => {
     const defender = harness.defender();
     await defender.enrol();
-    let arrived = 0;
-    let open: () => void = () => undefined;
-    const both = new Promise<void>((resolve) => (open = resolve));
-    harness.server.gate = async () => {
-      arrived += 1;
-      if (arrived === 2) open();
-      await both;
-    };
-    harness.server.answers = [refusal('stale_token', { 'TAB-Skew': '100' }), refusal('stale_token', { 'TAB-Skew': '100' })];
+    harness.server.gate = meeting(2);
+    harness.server.answers = [
+      refusal('stale_token', { 'TAB-Skew': '100' }),
+      refusal('stale_token', { 'TAB-Skew': '100' }),
+    ];
     await Promise.all([1, 2].map(() => defender.fetch(`${harness.server.origin}/a`)));
     expect(harness.server.calls.map((call) => call.claims.iat)).toEqual([T0, T0, T0 + 100, T0 + 100]);
   });
@@ -75,7 +71,10 @@ describe('one retry with a new token', () => {
   });
 
   it('two different refusals are one retry', async () => {
-    harness.server.answers = [refusal('use_tab_nonce', { 'TAB-Nonce': harness.server.issue() }), refusal('unknown_instance')];
+    harness.server.answers = [
+      refusal('use_tab_nonce', { 'TAB-Nonce': harness.server.issue() }),
+      refusal('unknown_instance'),
+    ];
     expect((await get()).headers.get('TAB-Error')).toBe('unknown_instance');
     expect(harness.server.calls).toHaveLength(2);
     expect(harness.server.enrolments).toHaveLength(1);
@@ -115,7 +114,9 @@ describe('no retry', () => {
   });
 
   it('an accepted answer with an error code in it', async () => {
-    harness.server.answers = [{ status: 200, headers: { 'TAB-Error': 'use_tab_nonce', 'TAB-Nonce': harness.server.issue() } }];
+    harness.server.answers = [
+      { status: 200, headers: { 'TAB-Error': 'use_tab_nonce', 'TAB-Nonce': harness.server.issue() } },
+    ];
     expect((await get()).status).toBe(200);
     expect(harness.server.calls).toHaveLength(1);
   });
@@ -131,31 +132,37 @@ describe('no retry', () => {
   });
 });
 
+/** Status and `iat`s when a server at `api` says that the first token was stale. */
+const answer = async (api: string) => {
+  const server = new FakeServer(api);
+  server.challenges = 'none';
+  server.answers = [refusal('stale_token', { 'TAB-Skew': '100' })];
+  const clock = new FakeClock();
+  const options = optionsFor(api, { fetch: server.fetch, clock: clock.read, allowPlainHttp: true });
+  const response = await createDefender(options).fetch(`${api}/a`);
+  expect(server.problems).toEqual([]);
+  return { status: response.status, iats: server.calls.map((call) => call.claims.iat) };
+};
+
 describe('the skew is believed', () => {
-  const answer = async (api: string) => {
-    const server = new FakeServer(api);
-    server.challenges = 'none';
-    server.answers = [refusal('stale_token', { 'TAB-Skew': '100' })];
-    const clock = new FakeClock();
-    const options = optionsFor(api, { fetch: server.fetch, clock: clock.read, allowPlainHttp: true });
-    const response = await createDefender(options).fetch(`${api}/a`);
-    expect(server.problems).toEqual([]);
-    return { status: response.status, iats: server.calls.map((call) => call.claims.iat) };
-  };
+  it.each([
+    'https://api.example.com',
+    'http://localhost:8080',
+    'http://api.localhost',
+    'http://127.1.2.3',
+    'http://[::1]:81',
+  ])('over %s', async (api) => {
+    expect(await answer(api)).toEqual({ status: 200, iats: [T0, T0 + 100] });
+  });
 
-  it.each(['https://api.example.com', 'http://localhost:8080', 'http://api.localhost', 'http://127.1.2.3', 'http://[::1]:81'])(
-    'over %s',
-    async (api) => {
-      expect(await answer(api)).toEqual({ status: 200, iats: [T0, T0 + 100] });
-    },
-  );
-
-  it.each(['http://api.example.com', 'http://127.0.0.1.example.com', 'http://10.0.0.1', 'http://localhost.example.com'])(
-    'not over %s',
-    async (api) => {
-      expect(await answer(api)).toEqual({ status: 401, iats: [T0] });
-    },
-  );
+  it.each([
+    'http://api.example.com',
+    'http://127.0.0.1.example.com',
+    'http://10.0.0.1',
+    'http://localhost.example.com',
+  ])('not over %s', async (api) => {
+    expect(await answer(api)).toEqual({ status: 401, iats: [T0] });
+  });
 
   it('only when a token was stale', async () => {
     harness.server.answers = [{ status: 200, headers: { 'TAB-Skew': '100' } }];
@@ -194,14 +201,7 @@ describe('enrolling again', () => {
     const defender = harness.defender();
     await defender.fetch(`${harness.server.origin}/a`);
     harness.server.answers = Array.from({ length: 20 }, () => refusal('unknown_instance'));
-    let waiting = 0;
-    let open: () => void = () => undefined;
-    const all = new Promise<void>((resolve) => (open = resolve));
-    harness.server.gate = async () => {
-      waiting += 1;
-      if (waiting === 20) open();
-      await all;
-    };
+    harness.server.gate = meeting(20);
     const responses = await Promise.all(Array.from({ length: 20 }, () => defender.fetch(`${harness.server.origin}/a`)));
     expect(responses.map((response) => response.status)).toEqual(Array.from({ length: 20 }, () => 200));
     expect(harness.server.enrolments).toHaveLength(2);

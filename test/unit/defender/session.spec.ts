@@ -2,11 +2,13 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { memoryKeyStore, type KeyStore } from '../../../lib/defender/index.js';
 import { refusal, T0 } from './fake-server.js';
-import { failure, useHarness } from './harness.js';
+import { failure, latch, useHarness } from './harness.js';
 
 const harness = useHarness();
 const SID = 'S'.repeat(22);
-const starts = (id = SID, expires: number | string = T0 + 600) => ({ headers: { 'TAB-Session': `${id}; expires=${expires}` } });
+const starts = (id = SID, expires: number | string = T0 + 600) => ({
+  headers: { 'TAB-Session': `${id}; expires=${expires}` },
+});
 const ends = { headers: { 'TAB-Session': '; expires=0' } };
 const sids = () => harness.server.calls.map((call) => call.claims.sid);
 
@@ -46,14 +48,13 @@ describe('sessions', () => {
 
   it('are not ended by a late answer about an older one', async () => {
     const defender = await calls([starts()], 1);
-    let open: () => void = () => undefined;
-    const newer = new Promise<void>((resolve) => (open = resolve));
-    harness.server.gate = ({ target }) => (target === '/late' ? newer : Promise.resolve());
+    const newer = latch();
+    harness.server.gate = ({ target }) => (target === '/late' ? newer.opened : Promise.resolve());
     const late = defender.fetch(`${harness.server.origin}/late`);
     harness.server.answers = [starts('N'.repeat(22))];
     await defender.fetch(`${harness.server.origin}/login`);
     harness.server.answers = [ends];
-    open();
+    newer.open();
     await late;
     expect(defender.session?.id).toBe('N'.repeat(22));
   });
@@ -84,6 +85,7 @@ describe('sessions', () => {
 
   it('survive a restart, and can be forgotten', async () => {
     const keyStore = memoryKeyStore();
+    harness.server.challenges = 'none';
     harness.server.answers = [starts()];
     await harness.defender({ keyStore }).fetch(`${harness.server.origin}/a`);
     const restarted = harness.defender({ keyStore });
@@ -101,10 +103,10 @@ describe('sessions', () => {
   });
 });
 
-describe('a key store that fails', () => {
-  const failing = (override: Partial<KeyStore>): KeyStore => ({ ...memoryKeyStore(), ...override });
-  const broken = () => Promise.reject(new Error('disk'));
+const failing = (override: Partial<KeyStore>): KeyStore => ({ ...memoryKeyStore(), ...override });
+const broken = () => Promise.reject(new Error('disk'));
 
+describe('a key store that fails', () => {
   it('does not take the answer away; close tells', async () => {
     const defender = harness.defender({ keyStore: failing({ saveState: broken }) });
     harness.server.answers = [starts()];
@@ -122,7 +124,9 @@ describe('a key store that fails', () => {
   it('is asked again by the next request', async () => {
     const store = memoryKeyStore();
     let failures = 1;
-    const defender = harness.defender({ keyStore: { ...store, loadKey: () => (failures-- > 0 ? broken() : store.loadKey()) } });
+    const defender = harness.defender({
+      keyStore: { ...store, loadKey: () => (failures-- > 0 ? broken() : store.loadKey()) },
+    });
     await failure(defender.fetch(`${harness.server.origin}/a`));
     expect((await defender.fetch(`${harness.server.origin}/a`)).status).toBe(200);
   });
@@ -144,7 +148,11 @@ describe('errors', () => {
       await failure(defender.fetch('https://evil.example/SECRET-VALUE?SECRET-VALUE')),
     ];
     const text = inspect(errors, { depth: 10, showHidden: true });
-    expect(errors).toMatchObject([{ code: 'enrolment_refused' }, { code: 'token_too_large' }, { code: 'foreign_origin' }]);
+    expect(errors).toMatchObject([
+      { code: 'enrolment_refused' },
+      { code: 'token_too_large' },
+      { code: 'foreign_origin' },
+    ]);
     for (const secret of [...secrets, SID, 'SECRET-VALUE', 'n'.repeat(30)]) expect(text).not.toContain(secret);
   });
 });

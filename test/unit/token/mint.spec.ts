@@ -34,9 +34,10 @@ async function newKey(algorithm: TabAlgorithm = 'ES256'): Promise<SigningKey> {
   return { algorithm, privateKey: pair.privateKey, publicKey: (await exportJWK(pair.publicKey)) as PublicJwk };
 }
 
+const json = (text: string) => JSON.parse(Buffer.from(text, 'base64url').toString());
+
 function segments(token: string) {
   const [header = '', payload = '', signature = ''] = token.split('.');
-  const json = (text: string) => JSON.parse(Buffer.from(text, 'base64url').toString());
   const input = Buffer.from(`${header}.${payload}`);
   return { header: json(header), claims: json(payload), signature: Buffer.from(signature, 'base64url'), input };
 }
@@ -77,7 +78,9 @@ describe('binding claims', () => {
 
   it('hashes content, on every method, and names its media type', async () => {
     const content = randomBytes(1000);
-    const claims = await bindingClaims(request({ method: 'DELETE', content, contentType: ' Text/PLAIN ; charset="x;y"' }));
+    const claims = await bindingClaims(
+      request({ method: 'DELETE', content, contentType: ' Text/PLAIN ; charset="x;y"' }),
+    );
     expect(claims).toMatchObject({ bh: sha(content), ct: 'text/plain' });
   });
 
@@ -93,7 +96,9 @@ describe('binding claims', () => {
   });
 
   it('hashes the credential and the bound headers octet by octet', async () => {
-    const claims = await bindingClaims(request({ credential: 'tok\u00e9n', headers: { 'Idempotency-KEY': 'k-1', 'x-l': '\u00ff' } }));
+    const claims = await bindingClaims(
+      request({ credential: 'tok\u00e9n', headers: { 'Idempotency-KEY': 'k-1', 'x-l': '\u00ff' } }),
+    );
     expect(claims.ath).toBe(sha(Buffer.from('tok\u00e9n', 'latin1')));
     expect(claims.hd).toEqual({ 'idempotency-key': sha('k-1'), 'x-l': sha(Buffer.from([0xff])) });
   });
@@ -124,7 +129,7 @@ describe('tokens', () => {
   it('takes no member that it was not asked for', async () => {
     const rt = { ...facts.rt, extra: 1 };
     const claims = await makeClaims(request(), { iat: 1, app: { ...facts.app, platform: 'x' } as never, rt });
-    expect(Object.keys(claims).sort()).toEqual(['app', 'htm', 'htu', 'iat', 'jti', 'rt']);
+    expect(Object.keys(claims).toSorted()).toEqual(['app', 'htm', 'htu', 'iat', 'jti', 'rt']);
     expect(claims.app).toEqual(facts.app);
     expect(claims.rt).toEqual(facts.rt);
   });
@@ -143,10 +148,13 @@ describe('tokens', () => {
 
   it('signs an enrolment token with the bare public key in it', async () => {
     const key = await newKey();
-    const hinted = { ...key, publicKey: { ...key.publicKey, kid: 'a', use: 'sig', d: 'private' } as PublicJwk };
+    const hinted = {
+      ...key,
+      publicKey: { ...key.publicKey, kid: 'a', use: 'sig', d: 'private' } as unknown as PublicJwk,
+    };
     const { header } = segments(await mintEnrolToken(hinted, await makeClaims(request(), facts)));
     expect(header).toEqual({ typ: 'tab-enroll+jwt', alg: 'ES256', jwk: publicMembers(key.publicKey) });
-    expect(Object.keys(header.jwk).sort()).toEqual(['crv', 'kty', 'x', 'y']);
+    expect(Object.keys(header.jwk).toSorted()).toEqual(['crv', 'kty', 'x', 'y']);
   });
 
   it.each([
@@ -163,7 +171,9 @@ describe('tokens', () => {
     expect(header.alg).toBe(algorithm);
     expect(signature).toHaveLength(length);
     expect(verify(hash, input, { key: publicKey, dsaEncoding: 'ieee-p1363', ...padding }, signature)).toBe(true);
-    expect(verify(hash, Buffer.concat([input, input]), { key: publicKey, dsaEncoding: 'ieee-p1363', ...padding }, signature)).toBe(false);
+    expect(
+      verify(hash, Buffer.concat([input, input]), { key: publicKey, dsaEncoding: 'ieee-p1363', ...padding }, signature),
+    ).toBe(false);
   });
 
   it('refuses to make a token that no server takes', async () => {
@@ -175,7 +185,12 @@ describe('tokens', () => {
 
 describe('enrolment binding', () => {
   it('hashes the five lines, without a last line feed', async () => {
-    const binding = await enrolmentBinding({ origin: 'https://a.example', challenge: 'c.1', appId: 'bank', thumbprint: 't' });
+    const binding = await enrolmentBinding({
+      origin: 'https://a.example',
+      challenge: 'c.1',
+      appId: 'bank',
+      thumbprint: 't',
+    });
     expect(Buffer.from(binding).toString('base64url')).toBe(sha('tab-enroll-v1\nhttps://a.example\nc.1\nbank\nt'));
     expect(binding).toHaveLength(32);
   });

@@ -10,10 +10,16 @@ export function property(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }
 
-/** What a store rejects with when the database failed: the reason by its code alone, the driver's error as the cause. */
+/**
+ * What a store rejects with when the database failed. The driver's own error stays behind: it holds the statement with its
+ * values, and may quote them in its message.
+ */
 export function unavailable(error: unknown): Error {
   if (error instanceof TabError || error instanceof RangeError) return error;
-  const cause = driverError(error);
-  const code = property(cause, 'code');
-  return new TabError('store_unavailable', `the database failed${typeof code === 'string' ? ` with ${code}` : ''}`, { cause });
+  const original = driverError(error);
+  const code = property(original, 'code') ?? property(error, 'code');
+  // An error without a code comes from this side of the connection, such as a pool that has no connection to give.
+  const reason = typeof code === 'string' ? code : original instanceof Error ? original.message : 'an unknown error';
+  const cause = Object.assign(new Error(reason), { code, errno: property(original, 'errno') });
+  return new TabError('store_unavailable', `the database failed with ${reason}`, { cause });
 }

@@ -44,7 +44,11 @@ describe('debugger', () => {
 describe('hooking', () => {
   it.each<[string, Partial<ProcessFacts>, string]>([
     ['nothing', {}, 'clear'],
-    ['harmless options', { execArgv: ['--enable-source-maps', '--title', 'r'], env: { NODE_OPTIONS: '--no-warnings' } }, 'clear'],
+    [
+      'harmless options',
+      { execArgv: ['--enable-source-maps', '--title', 'r'], env: { NODE_OPTIONS: '--no-warnings' } },
+      'clear',
+    ],
     ['-r', { execArgv: ['-r', './a.cjs'] }, 'found'],
     ['--require', { execArgv: ['--require', './a.cjs'] }, 'found'],
     ['--require=', { execArgv: ['--require=./a.cjs'] }, 'found'],
@@ -64,7 +68,11 @@ describe('hooking', () => {
   });
 
   it.each<[string, Partial<ProcessFacts>, string]>([
-    ['exactly what is allowed', { execArgv: ['-r', './apm.cjs'], env: { LD_PRELOAD: '/usr/lib/jemalloc.so' } }, 'clear'],
+    [
+      'exactly what is allowed',
+      { execArgv: ['-r', './apm.cjs'], env: { LD_PRELOAD: '/usr/lib/jemalloc.so' } },
+      'clear',
+    ],
     ['a quoted path', { env: { NODE_OPTIONS: '--require "./with space.cjs"' } }, 'clear'],
     ['one more module', { execArgv: ['-r', './apm.cjs', '-r', './evil.cjs'] }, 'found'],
     ['one more library', { env: { LD_PRELOAD: '/usr/lib/jemalloc.so:/tmp/evil.so' } }, 'found'],
@@ -86,7 +94,12 @@ describe('a real process', () => {
     await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
     const { execArgv, inspector, options, status } = JSON.parse(output);
     const inspectorUrl = () => inspector ?? undefined;
-    return facts({ execArgv, inspectorUrl, env: { NODE_OPTIONS: options ?? undefined }, readStatus: async () => status || 'TracerPid: 0' });
+    return facts({
+      execArgv,
+      inspectorUrl,
+      env: { NODE_OPTIONS: options ?? undefined },
+      readStatus: async () => status || 'TracerPid: 0',
+    });
   };
   const preload = join(folder, 'preload file.cjs');
   writeFileSync(preload, '');

@@ -31,7 +31,7 @@ describe('the manifest', () => {
 
   it('lists what it is told to, and survives JSON', async () => {
     const own = await createManifest(root, { extensions: ['.txt', '.js'], exclude: ['lib'] });
-    expect(Object.keys(own.files).sort()).toEqual(['data.txt', 'main.js', 'node_modules/x/index.js']);
+    expect(Object.keys(own.files).toSorted()).toEqual(['data.txt', 'main.js', 'node_modules/x/index.js']);
     expect(await tamperProbe({ root, manifest: JSON.parse(JSON.stringify(own)) }).run()).toBe('clear');
   });
 });
@@ -45,7 +45,11 @@ describe('tamper', () => {
     ['an extra native module', () => put('x.node', ''), 'found'],
     ['a renamed file', () => (unlinkSync(join(root, 'main.js')), put('main2.js', 'main()')), 'found'],
     ['an extra link', () => symlinkSync('/tmp', join(root, 'plugins')), 'found'],
-    ['a file turned into a link', () => (unlinkSync(join(root, 'main.js')), symlinkSync('lib/a.mjs', join(root, 'main.js'))), 'found'],
+    [
+      'a file turned into a link',
+      () => (unlinkSync(join(root, 'main.js')), symlinkSync('lib/a.mjs', join(root, 'main.js'))),
+      'found',
+    ],
     ['a file called __proto__', () => put('__proto__.js', ''), 'found'],
     ['a changed file that is no code', () => put('data.txt', 'other'), 'clear'],
     ['an extra file that is no code', () => put('log.txt', ''), 'clear'],

@@ -1,0 +1,35 @@
+import type { Bindings } from '../bindings/binding.types.js';
+import { callStore } from '../bindings/store-call.js';
+import { TabError } from '../errors/tab-error.js';
+import type { KeyRing } from './key-ring.js';
+import type { VerifierSettings } from './settings.js';
+import { sessionIdOf } from './state-step.js';
+import type { AuthenticToken, BoundToken } from './steps.types.js';
+
+/** Reads instance and session in one round trip. */
+export function loadBindings(
+  settings: VerifierSettings,
+  instanceId: string,
+  sessionId: string | undefined,
+): Promise<Bindings> {
+  return callStore('binding store', settings.storeTimeout, () => settings.bindings.load({ instanceId, sessionId }));
+}
+
+/** Step 3: the instance's key, its algorithm, the signature. Writes to no store. */
+export async function authenticateStep(
+  bound: BoundToken,
+  settings: VerifierSettings,
+  keys: KeyRing,
+): Promise<AuthenticToken> {
+  const { header, claims, compact } = bound.parsed;
+  let key = keys.get(header.kid);
+  let preloaded: Bindings | undefined;
+  if (key === undefined) {
+    preloaded = await loadBindings(settings, header.kid, sessionIdOf(claims));
+    if (preloaded.instance === undefined) throw new TabError('unknown_instance', 'instance is not enrolled');
+    key = keys.add(preloaded.instance);
+  }
+  if (key.alg !== header.alg) throw new TabError('unsupported_alg', 'alg is not that of the enrolled key');
+  await settings.signatures.check(key, compact.signingInput, compact.signature);
+  return { instanceId: header.kid, claims, key, preloaded };
+}

@@ -1,0 +1,134 @@
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TAB_ENTITIES } from '../../lib/stores/typeorm/index.js';
+import { aKey, anInstance, aSession, NOW, swapCase } from '../../lib/testing/contract/factories.js';
+import { describeService } from '../utils/services.js';
+import { connectTo, ENGINES, engine, storesOf, type Engine, type TestDatabase } from './engines.js';
+
+/** What TypeORM would still change so that the schema matches the entities. */
+async function wantedChanges(dataSource: DataSource): Promise<string[]> {
+  const log = await dataSource.driver.createSchemaBuilder().log();
+  return log.upQueries.map(({ query }) => query);
+}
+
+async function tables(dataSource: DataSource): Promise<string[]> {
+  const runner = dataSource.createQueryRunner();
+  const names = TAB_ENTITIES.map((entity) => dataSource.getMetadata(entity).tablePath);
+  const found = await Promise.all(names.map((name) => runner.hasTable(name)));
+  await runner.release();
+  return names.filter((_, index) => found[index]);
+}
+
+/** A claim, an instance and a session, written and read back. */
+async function roundTrip(dataSource: DataSource): Promise<void> {
+  const { nonces, bindings } = await storesOf(dataSource);
+  const key = aKey();
+  expect([await nonces.claim(key, NOW), await nonces.claim(key, NOW)]).toEqual([true, false]);
+  const instance = anInstance();
+  const session = aSession(instance);
+  expect(await bindings.saveInstance(instance)).toBe(true);
+  expect(await bindings.bind(session)).toBe('bound');
+  expect(await bindings.load({ instanceId: instance.id, sessionId: session.id })).toEqual({ instance, session });
+}
+
+async function onEngine(one: Engine, body: (database: () => TestDatabase) => void): Promise<void> {
+  const suite = (): void => {
+    let database: TestDatabase;
+    beforeAll(async () => {
+      database = await one.create();
+    });
+    afterAll(() => database.drop());
+    body(() => database);
+  };
+  if (one.service) await describeService(one.service, one.name, suite);
+  else describe(one.name, suite);
+}
+
+for (const one of ENGINES) {
+  await onEngine(one, (database) => {
+    it('migrations make what the entities say, are undone, and can be run again', async () => {
+      const dataSource = await connectTo(database());
+      expect(await wantedChanges(dataSource)).toEqual([]);
+      await roundTrip(dataSource);
+      await dataSource.undoLastMigration();
+      expect(await tables(dataSource)).toEqual([]);
+      await dataSource.runMigrations();
+      expect(await wantedChanges(dataSource)).toEqual([]);
+      await roundTrip(dataSource);
+      await dataSource.undoLastMigration();
+      await dataSource.destroy();
+    });
+
+    it('the tables take the prefix of the data source', async () => {
+      const dataSource = await connectTo(database(), { entityPrefix: 'my_' });
+      expect(await tables(dataSource)).toEqual(['my_tab_used_nonce', 'my_tab_app_instance', 'my_tab_bound_session']);
+      expect(await wantedChanges(dataSource)).toEqual([]);
+      await roundTrip(dataSource);
+      await dataSource.undoLastMigration();
+      await dataSource.destroy();
+    });
+
+    it('synchronize makes tables that work as well, and that it leaves alone afterwards', async () => {
+      const dataSource = await connectTo(database(), { synchronize: true } as Partial<DataSourceOptions>, false);
+      const { nonces } = await storesOf(dataSource);
+      const key = `${aKey().slice(0, 20)}aB`;
+      expect([await nonces.claim(key, NOW), await nonces.claim(swapCase(key), NOW)]).toEqual([true, true]);
+      await roundTrip(dataSource);
+      expect(await wantedChanges(dataSource)).toEqual([]);
+      await dataSource.synchronize();
+      expect(await nonces.claim(key, NOW)).toBe(false);
+      await dataSource.dropDatabase();
+      await dataSource.destroy();
+    });
+
+    it('the entities read what the stores wrote', async () => {
+      const dataSource = await connectTo(database());
+      const { nonces, bindings } = await storesOf(dataSource);
+      const instance = anInstance();
+      const session = aSession(instance);
+      await bindings.saveInstance(instance);
+      await bindings.bind(session);
+      await nonces.claim(aKey(), NOW);
+      const [nonceEntity, instanceEntity, sessionEntity] = TAB_ENTITIES;
+      expect(await dataSource.getRepository(instanceEntity).findOneBy({ id: instance.id })).toMatchObject(instance);
+      expect(await dataSource.getRepository(sessionEntity).findOneBy({ id: session.id })).toMatchObject(session);
+      expect(await dataSource.getRepository(nonceEntity).find()).toMatchObject([{ expiresAt: NOW }]);
+      await dataSource.dropDatabase();
+      await dataSource.destroy();
+    });
+  });
+}
+
+await onEngine(engine('PostgreSQL'), (database) => {
+  it('the tables live in the schema of the data source', async () => {
+    const admin = await connectTo(database(), {}, false);
+    await admin.query('CREATE SCHEMA apart');
+    const dataSource = await connectTo(database(), { schema: 'apart' } as Partial<DataSourceOptions>);
+    expect(await wantedChanges(dataSource)).toEqual([]);
+    await roundTrip(dataSource);
+    expect(await admin.query("SELECT 1 FROM information_schema.tables WHERE table_schema = 'public' AND table_name LIKE 'tab_%'")).toEqual([]);
+    await dataSource.destroy();
+    await admin.destroy();
+  });
+});
+
+await onEngine(engine('MariaDB'), (database) => {
+  it('tables that compare case-insensitively fail the start, with the remedy', async () => {
+    const dataSource = await connectTo(database());
+    await dataSource.query('ALTER TABLE tab_bound_session MODIFY subject varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NOT NULL');
+    await expect(storesOf(dataSource)).rejects.toThrow(/tab_bound_session\.subject.*TAB_MIGRATIONS/);
+    await dataSource.dropDatabase();
+    await dataSource.destroy();
+  });
+
+  it('a mode that cuts off what is too long changes nothing', async () => {
+    const dataSource = await connectTo(database(), { poolSize: 1 } as Partial<DataSourceOptions>);
+    await dataSource.query("SET SESSION sql_mode = ''");
+    const { bindings } = await storesOf(dataSource);
+    const instance = anInstance();
+    await bindings.saveInstance(instance);
+    await expect(bindings.bind(aSession(instance, { subject: 'x'.repeat(256) }))).rejects.toThrow(RangeError);
+    await expect(bindings.saveInstance(anInstance({ appId: 'x'.repeat(129) }))).rejects.toThrow(RangeError);
+    await dataSource.destroy();
+  });
+});
