@@ -1,4 +1,5 @@
-import { Defender, type DefenderOptions } from '../defender/defender.js';
+import { Defender } from '../defender/defender.js';
+import type { DefenderOptions } from '../defender/defender-options.js';
 import { memoryKeyStore } from '../defender/key-store.js';
 import type { Probe } from '../defender/probe.js';
 
