@@ -31,6 +31,8 @@ export interface TabAppOptions {
 export interface TabEndpointOptions {
   /** Path prefix. Default `/tab`. */
   readonly prefix?: string;
+  /** Put on the endpoints' controllers, such as the mark by which your own global guards know public routes. Default none. */
+  readonly decorators?: readonly ClassDecorator[];
 }
 
 /** Options of `TabModule.forRoot`. */

@@ -1,5 +1,5 @@
-import { ConfigurableModuleBuilder } from '@nestjs/common';
-import { endpointsController, TabDiscoveryController } from './enrolment/endpoints.controller.js';
+import { ConfigurableModuleBuilder, type Type } from '@nestjs/common';
+import { discoveryController, endpointsController } from './enrolment/endpoints.controller.js';
 import { DEFAULT_PREFIX, TAB_ENDPOINTS, TAB_OPTIONS } from './tab.constants.js';
 import type { TabEndpointOptions, TabOptions, TabOptionsFactory } from './tab-options.js';
 
@@ -13,8 +13,11 @@ export interface TabModuleExtras {
 
 const DEFAULT_EXTRAS: TabModuleExtras = { isGlobal: true, endpoints: { prefix: DEFAULT_PREFIX } };
 
-function prefixOf(endpoints: TabEndpointOptions | false | undefined): string | undefined {
-  return endpoints === false ? undefined : (endpoints?.prefix ?? DEFAULT_PREFIX);
+/** The endpoints' controllers, decorated as the application wants them. */
+function controllersOf(prefix: string, decorators: readonly ClassDecorator[]): Type[] {
+  const controllers = [endpointsController(prefix), discoveryController()];
+  for (const controller of controllers) for (const decorate of decorators) decorate(controller);
+  return controllers;
 }
 
 /** The machinery of `forRoot` and `forRootAsync`. */
@@ -24,12 +27,12 @@ export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } = new
   .setClassMethodName('forRoot')
   .setFactoryMethodName('createTabOptions' satisfies keyof TabOptionsFactory)
   .setExtras<TabModuleExtras>(DEFAULT_EXTRAS, (definition, { isGlobal, endpoints }) => {
-    const prefix = prefixOf(endpoints);
+    const { prefix = DEFAULT_PREFIX, decorators = [] } = endpoints === false ? {} : (endpoints ?? {});
     return {
       ...definition,
       global: isGlobal,
-      providers: [...(definition.providers ?? []), { provide: TAB_ENDPOINTS, useValue: prefix ?? DEFAULT_PREFIX }],
-      controllers: prefix === undefined ? [] : [endpointsController(prefix), TabDiscoveryController],
+      providers: [...(definition.providers ?? []), { provide: TAB_ENDPOINTS, useValue: prefix }],
+      controllers: endpoints === false ? [] : controllersOf(prefix, decorators),
     };
   })
   .build();

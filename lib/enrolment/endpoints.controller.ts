@@ -117,13 +117,11 @@ export function endpointsController(prefix: string): Type {
   return TabEndpointsController;
 }
 
-/** `GET /.well-known/tab-configuration`: exclude it from a global prefix, so that it stays at the origin's root. */
-@SkipTrust()
-@Controller({ path: '.well-known/tab-configuration', version: VERSION_NEUTRAL })
-export class TabDiscoveryController {
-  @Inject(EndpointSettings) private readonly endpoint!: EndpointSettings;
-  @Inject(GuardSettings) private readonly settings!: GuardSettings;
-  @Inject(HttpPlatform) private readonly platform!: HttpPlatform;
+/** The discovery document (PROTOCOL section 5). */
+abstract class Discovery {
+  @Inject(EndpointSettings) protected readonly endpoint!: EndpointSettings;
+  @Inject(GuardSettings) protected readonly settings!: GuardSettings;
+  @Inject(HttpPlatform) protected readonly platform!: HttpPlatform;
 
   @Get()
   configuration(@Req() request: HttpRequest, @Res({ passthrough: true }) reply: HttpReply): TabConfiguration {
@@ -135,4 +133,12 @@ export class TabDiscoveryController {
       throw refusal(reply, error, newDecisionId(), this.settings);
     }
   }
+}
+
+/** `GET /.well-known/tab-configuration`: exclude it from a global prefix, so that it stays at the origin's root. */
+export function discoveryController(): Type {
+  @SkipTrust()
+  @Controller({ path: '.well-known/tab-configuration', version: VERSION_NEUTRAL })
+  class TabDiscoveryController extends Discovery {}
+  return TabDiscoveryController;
 }

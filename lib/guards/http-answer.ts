@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { refusalHeaders, skewHeaders, PROBLEM_TYPE } from '../errors/answer.js';
 import type { TabError } from '../errors/tab-error.js';
 import { TabException } from '../errors/tab-exception.js';
@@ -11,6 +12,16 @@ export interface AnswerSettings {
   readonly clock: () => number;
 }
 
+const logger = new Logger('TabGuard');
+
+/** Tells operators about what is not the client's fault. Causes of other refusals may quote what the client sent and stay out of the log. */
+function reportFailure(error: TabError, decision: string): void {
+  if (error.code !== 'store_unavailable') return;
+  const cause =
+    error.cause instanceof Error ? `${error.cause.name}: ${error.cause.message.slice(0, 200)}` : 'no cause given';
+  logger.error(`decision ${decision}: ${error.detail} (${cause})`);
+}
+
 /** Sets the headers of a refusal now, so that no exception filter can lose them, and makes the exception to throw. */
 export function refusal(
   reply: HttpReply,
@@ -19,6 +30,7 @@ export function refusal(
   settings: AnswerSettings,
   nextChallenge?: string,
 ): TabException {
+  reportFailure(error, decision);
   for (const [name, value] of refusalHeaders(error, settings.clock())) setReplyHeader(reply, name, value);
   if (nextChallenge !== undefined) setReplyHeader(reply, 'TAB-Nonce', nextChallenge);
   setReplyHeader(reply, 'Content-Type', PROBLEM_TYPE);
@@ -45,6 +57,7 @@ export function passMonitored(
   { error, decision, nextChallenge }: RefusedVerification,
   settings: AnswerSettings,
 ): TrustContext {
+  reportFailure(error, decision.id);
   const context: TrustContext = Object.freeze({ verified: false, code: error.code, decision: decision.id });
   markProvenance(context, {
     challenged: false,

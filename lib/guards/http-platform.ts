@@ -59,8 +59,7 @@ export class HttpPlatform implements OnModuleInit {
     const adapter = this.#host.httpAdapter;
     // An application without HTTP has no adapter, or one that does nothing.
     if (typeof adapter?.registerParserMiddleware !== 'function') return;
-    if (adapter.getType?.() === 'fastify')
-      (adapter.getInstance() as Hooked).addHook?.('onRequest', rememberFastifyReply);
+    if (adapter.getType?.() === 'fastify') adapter.getInstance<Hooked>().addHook?.('onRequest', rememberFastifyReply);
     // `rawBody` is an option of the application that no provider can read; it passes by when the parsers are registered.
     const register = adapter.registerParserMiddleware.bind(adapter);
     adapter.registerParserMiddleware = (prefix?: string, rawBody?: boolean) => {

@@ -61,8 +61,7 @@ function checkHeaders(headers: unknown, where: string): void {
 
 function checkMinVersion(version: unknown, where: string): void {
   if (version === undefined || version === null) return;
-  if (typeof version !== 'string' || !isSemVer(version))
-    fail(where, `'${String(version)}' is not a SemVer 2.0.0 version such as '1.4.0'`);
+  if (typeof version !== 'string' || !isSemVer(version)) fail(where, "write a SemVer 2.0.0 version such as '1.4.0'");
 }
 
 /**

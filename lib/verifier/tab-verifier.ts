@@ -6,18 +6,18 @@ import type { RequestCredential } from '../token/credential.js';
 import type { TabRequest } from '../token/request.js';
 import { appraise, type Appraisal } from '../trust/appraisal.js';
 import type { TrustRequirement } from '../trust/requirement.js';
-import type { VerifiedTrust } from '../trust/trust-context.js';
 import type { TrustDecision } from '../trust/trust-decision.js';
 import { authenticateStep, loadBindings } from './authenticate-step.js';
 import { bindStep } from './bind-step.js';
+import { suspendOnBreach } from './breach.js';
 import { checkClaim, startClaim } from './claim-step.js';
 import { recordDecision, newDecisionId } from './decision-record.js';
 import { KeyRing } from './key-ring.js';
 import { parseStep } from './parse-step.js';
-import type { CredentialFacts, RegisteredApp, VerifierSettings } from './settings.js';
+import type { CredentialFacts, VerifierSettings } from './settings.js';
 import { checkInstance, checkSession, sessionIdOf } from './state-step.js';
 import type { AuthenticToken, BoundToken } from './steps.types.js';
-import { callStore } from '../bindings/store-call.js';
+import { makeContext } from './verified-context.js';
 import type { AcceptedVerification, Proven, Verification, VerificationRun } from './verification.js';
 
 /**
@@ -172,23 +172,8 @@ export class TabVerifier {
     const { claims } = authentic;
     const app = this.#settings.apps.get(instance.appId);
     if (app === undefined) throw new TabError('insufficient_trust', 'app is no longer registered');
-    if (enforced) await this.#suspendOnBreach(authentic, app, run, claim);
+    if (enforced) await suspendOnBreach(authentic, app, claim, this.#settings, run.now);
     return appraise({ claims, app, instance, now: run.now }, requirement);
-  }
-
-  async #suspendOnBreach(
-    authentic: AuthenticToken,
-    app: RegisteredApp,
-    run: VerificationRun,
-    claim: Promise<boolean>,
-  ): Promise<void> {
-    const threats = authentic.claims.rt.found.filter((name) => app.suspendOn.includes(name));
-    // A replayed report of an old breach must not suspend an instance that has recovered since.
-    if (threats.length === 0 || !(await claim)) return;
-    const { bindings, storeTimeout } = this.#settings;
-    const ending = { reason: `threat found: ${threats.join(', ')}`, at: run.now };
-    await callStore('binding store', storeTimeout, () => bindings.suspend(authentic.instanceId, ending, threats));
-    throw new TabError('insufficient_trust', `suspended, threat found: ${threats.join(', ')}`);
   }
 
   /** PROTOCOL section 4: with `use_tab_nonce`, past half life, and on single-use routes after every verified signature. */
@@ -204,29 +189,4 @@ export class TabVerifier {
       (instanceId !== undefined && (requirement.challenge === 'single-use' || proven.challengePastHalfLife === true));
     return due ? this.#settings.challenges.issue('request', run.now, instanceId) : undefined;
   }
-}
-
-function makeContext(
-  decision: string,
-  { claims }: AuthenticToken,
-  instance: AppInstance,
-  session: BoundSession | undefined,
-  appraisal: Appraisal,
-): VerifiedTrust {
-  return Object.freeze({
-    verified: true as const,
-    decision,
-    instance: {
-      id: instance.id,
-      appId: instance.appId,
-      appVersion: claims.app.ver,
-      platform: instance.platform,
-      assurance: appraisal.assurance,
-      format: instance.format,
-    },
-    session: session && { id: session.id, subject: session.subject, expiresAt: session.expiresAt },
-    subject: session?.subject,
-    evidence: claims.rt,
-    flags: appraisal.flags,
-  });
 }

@@ -19,7 +19,6 @@ export interface Engine {
   readonly name: string;
   /** Needed for it; none for SQLite. */
   readonly service?: ServiceName;
-  readonly durable: boolean;
   /** Makes an empty database under a name of its own, so that parallel runs do not meet. */
   create(): Promise<TestDatabase>;
 }
@@ -40,13 +39,11 @@ async function createOnServer(server: DataSourceOptions, drop: (name: string) =>
 
 const sqliteMemory: Engine = {
   name: 'SQLite in memory',
-  durable: false,
   create: async () => ({ options: { type: 'better-sqlite3', database: ':memory:', ...ours }, drop: async () => undefined }),
 };
 
 const sqliteFile: Engine = {
   name: 'SQLite file',
-  durable: true,
   create: async () => {
     const folder = mkdtempSync(join(tmpdir(), 'tab-test-'));
     return {
@@ -59,7 +56,6 @@ const sqliteFile: Engine = {
 const postgres: Engine = {
   name: 'PostgreSQL',
   service: 'postgres',
-  durable: true,
   create: () =>
     createOnServer(
       { type: 'postgres', ...serviceAddress('postgres'), username: 'postgres', database: 'test' },
@@ -70,7 +66,6 @@ const postgres: Engine = {
 const mariadb: Engine = {
   name: 'MariaDB',
   service: 'mariadb',
-  durable: true,
   create: () =>
     createOnServer({ type: 'mariadb', ...serviceAddress('mariadb'), username: 'root', database: 'test' }, (name) => `DROP DATABASE ${name}`),
 };

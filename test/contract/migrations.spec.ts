@@ -14,9 +14,10 @@ async function wantedChanges(dataSource: DataSource): Promise<string[]> {
 async function tables(dataSource: DataSource): Promise<string[]> {
   const runner = dataSource.createQueryRunner();
   const names = TAB_ENTITIES.map((entity) => dataSource.getMetadata(entity).tablePath);
-  const found = await Promise.all(names.map((name) => runner.hasTable(name)));
+  const found: string[] = [];
+  for (const name of names) if (await runner.hasTable(name)) found.push(name);
   await runner.release();
-  return names.filter((_, index) => found[index]);
+  return found;
 }
 
 /** A claim, an instance and a session, written and read back. */

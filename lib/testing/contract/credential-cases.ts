@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { BoundSession } from '../../bindings/binding.types.js';
 import type { BindingStore } from '../../bindings/binding-store.js';
+import { bound, enrolled } from './arrange.js';
 import { caseBuilder, type ContractCase, type OpenBindingStore } from './contract.types.js';
 import { aHash, anEnding, aRebinding, aSession, NOW, race } from './factories.js';
-import { bound, enrolled } from './session-cases.js';
 
 /** A credential hash belongs to one session; binding it again is refused and ends the first (PROTOCOL section 11). */
 export function credentialCases(open: OpenBindingStore): ContractCase[] {

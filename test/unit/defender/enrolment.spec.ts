@@ -99,6 +99,17 @@ describe('enrolment', () => {
     expect(harness.server.enrolments).toHaveLength(1);
   });
 
+  it('takes no cookies along, which would have to be bound', async () => {
+    const inits: (RequestInit | undefined)[] = [];
+    const spy: typeof fetch = (input, init) => {
+      inits.push(init);
+      return fetch(input, init);
+    };
+    await harness.defender({ fetch: spy }).enrol();
+    const fixed = { method: 'POST', credentials: 'omit', redirect: 'manual' };
+    expect(inits).toMatchObject([fixed, fixed]);
+  });
+
   it('measures anew', async () => {
     let runs = 0;
     const defender = harness.defender({ probes: [{ name: 'root', run: () => (++runs > 0 ? 'clear' : 'found') }] });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createDefender, memoryKeyStore, type DefenderOptions } from '../../../lib/defender/index.js';
 import { FakeServer, refusal, T0 } from './fake-server.js';
-import { FakeClock, meeting, optionsFor, useHarness } from './harness.js';
+import { FakeClock, latch, meeting, optionsFor, useHarness } from './harness.js';
 
 const harness = useHarness();
 const get = (override: Partial<DefenderOptions> = {}) => harness.defender(override).fetch(`${harness.server.origin}/a`);
@@ -204,6 +204,20 @@ describe('enrolling again', () => {
     harness.server.gate = meeting(20);
     const responses = await Promise.all(Array.from({ length: 20 }, () => defender.fetch(`${harness.server.origin}/a`)));
     expect(responses.map((response) => response.status)).toEqual(Array.from({ length: 20 }, () => 200));
+    expect(harness.server.enrolments).toHaveLength(2);
+  });
+
+  it('serves requests that are told only after it', async () => {
+    const defender = harness.defender();
+    await defender.enrol();
+    const door = latch();
+    harness.server.gate = ({ target }) => (target === '/late' ? door.opened : Promise.resolve());
+    const late = defender.fetch(`${harness.server.origin}/late`);
+    harness.server.answers = [refusal('unknown_instance')];
+    await defender.fetch(`${harness.server.origin}/a`);
+    harness.server.answers = [refusal('unknown_instance')];
+    door.open();
+    expect((await late).status).toBe(200);
     expect(harness.server.enrolments).toHaveLength(2);
   });
 

@@ -41,6 +41,13 @@ describe('sessions', () => {
     expect(sids()).toEqual([undefined, SID, undefined]);
   });
 
+  it('are not named by an enrolment', async () => {
+    const defender = await calls([starts()], 1);
+    await defender.enrol();
+    expect(defender.session?.id).toBe(SID);
+    expect(harness.server.enrolments[1]?.claims).not.toHaveProperty('sid');
+  });
+
   it('are replaced by newer ones', async () => {
     await calls([starts(), starts('N'.repeat(64))], 3);
     expect(sids()[2]).toBe('N'.repeat(64));
