@@ -47,11 +47,11 @@ export function checkContentPresence(claims: TabClaims, request: TabRequest, bou
   if (request.content.kind === 'unavailable') throw mismatch('the octets of the content are not available');
 }
 
-/** `type/subtype` of the Content-Type in lower case, or undefined without one. */
+/** `type/subtype` of the Content-Type in lower case, or undefined without one; an empty field names none. */
 function mediaType(headers: HeaderFields): string | undefined {
   const values = headers.values('content-type');
   if (values.length > 1) throw mismatch('more than one Content-Type');
-  return values[0]?.split(';', 1)[0]?.trim().toLowerCase();
+  return values[0]?.split(';', 1)[0]?.trim().toLowerCase() || undefined;
 }
 
 /** Ensures that the content is taken as the type it was signed as: `ct` is there exactly when `bh` is and there is a Content-Type. */

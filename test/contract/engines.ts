@@ -39,7 +39,10 @@ async function createOnServer(server: DataSourceOptions, drop: (name: string) =>
 
 const sqliteMemory: Engine = {
   name: 'SQLite in memory',
-  create: async () => ({ options: { type: 'better-sqlite3', database: ':memory:', ...ours }, drop: async () => undefined }),
+  create: async () => ({
+    options: { type: 'better-sqlite3', database: ':memory:', ...ours },
+    drop: async () => undefined,
+  }),
 };
 
 const sqliteFile: Engine = {
@@ -67,7 +70,10 @@ const mariadb: Engine = {
   name: 'MariaDB',
   service: 'mariadb',
   create: () =>
-    createOnServer({ type: 'mariadb', ...serviceAddress('mariadb'), username: 'root', database: 'test' }, (name) => `DROP DATABASE ${name}`),
+    createOnServer(
+      { type: 'mariadb', ...serviceAddress('mariadb'), username: 'root', database: 'test' },
+      (name) => `DROP DATABASE ${name}`,
+    ),
 };
 
 /** Every engine that the stores support and a test can reach. */
@@ -81,7 +87,11 @@ export function engine(name: string): Engine {
 }
 
 /** An initialised data source, migrated unless told otherwise. */
-export async function connectTo(database: TestDatabase, change: Partial<DataSourceOptions> = {}, migrate = true): Promise<DataSource> {
+export async function connectTo(
+  database: TestDatabase,
+  change: Partial<DataSourceOptions> = {},
+  migrate = true,
+): Promise<DataSource> {
   const dataSource = await new DataSource({ ...database.options, ...change } as DataSourceOptions).initialize();
   if (migrate) await dataSource.runMigrations();
   return dataSource;

@@ -1,4 +1,4 @@
-import { DataSource, type DataSourceOptions } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TAB_ENTITIES } from '../../lib/stores/typeorm/index.js';
 import { aKey, anInstance, aSession, NOW, swapCase } from '../../lib/testing/contract/factories.js';
@@ -70,7 +70,7 @@ for (const one of ENGINES) {
     });
 
     it('synchronize makes tables that work as well, and that it leaves alone afterwards', async () => {
-      const dataSource = await connectTo(database(), { synchronize: true } as Partial<DataSourceOptions>, false);
+      const dataSource = await connectTo(database(), { synchronize: true }, false);
       const { nonces } = await storesOf(dataSource);
       const key = `${aKey().slice(0, 20)}aB`;
       expect([await nonces.claim(key, NOW), await nonces.claim(swapCase(key), NOW)]).toEqual([true, true]);
@@ -104,10 +104,14 @@ await onEngine(engine('PostgreSQL'), (database) => {
   it('the tables live in the schema of the data source', async () => {
     const admin = await connectTo(database(), {}, false);
     await admin.query('CREATE SCHEMA apart');
-    const dataSource = await connectTo(database(), { schema: 'apart' } as Partial<DataSourceOptions>);
+    const dataSource = await connectTo(database(), { schema: 'apart' });
     expect(await wantedChanges(dataSource)).toEqual([]);
     await roundTrip(dataSource);
-    expect(await admin.query("SELECT 1 FROM information_schema.tables WHERE table_schema = 'public' AND table_name LIKE 'tab_%'")).toEqual([]);
+    expect(
+      await admin.query(
+        "SELECT 1 FROM information_schema.tables WHERE table_schema = 'public' AND table_name LIKE 'tab_%'",
+      ),
+    ).toEqual([]);
     await dataSource.destroy();
     await admin.destroy();
   });
@@ -116,14 +120,16 @@ await onEngine(engine('PostgreSQL'), (database) => {
 await onEngine(engine('MariaDB'), (database) => {
   it('tables that compare case-insensitively fail the start, with the remedy', async () => {
     const dataSource = await connectTo(database());
-    await dataSource.query('ALTER TABLE tab_bound_session MODIFY subject varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NOT NULL');
+    await dataSource.query(
+      'ALTER TABLE tab_bound_session MODIFY subject varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NOT NULL',
+    );
     await expect(storesOf(dataSource)).rejects.toThrow(/tab_bound_session\.subject.*TAB_MIGRATIONS/);
     await dataSource.dropDatabase();
     await dataSource.destroy();
   });
 
   it('a mode that cuts off what is too long changes nothing', async () => {
-    const dataSource = await connectTo(database(), { poolSize: 1 } as Partial<DataSourceOptions>);
+    const dataSource = await connectTo(database(), { poolSize: 1 });
     await dataSource.query("SET SESSION sql_mode = ''");
     const { bindings } = await storesOf(dataSource);
     const instance = anInstance();

@@ -1,7 +1,12 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { TabStores } from '../../lib/stores/stores.types.js';
-import { driveAsync, WorkConflict, type Statement, type StatementResult } from '../../lib/stores/typeorm/database/statement.js';
+import {
+  driveAsync,
+  WorkConflict,
+  type Statement,
+  type StatementResult,
+} from '../../lib/stores/typeorm/database/statement.js';
 import { DIALECTS, isSupportedDriver } from '../../lib/stores/typeorm/database/dialects.js';
 import { bindingSql } from '../../lib/stores/typeorm/work/binding-sql.js';
 import { bindWork } from '../../lib/stores/typeorm/work/session-work.js';
@@ -124,34 +129,12 @@ function suite(create: () => Promise<TestDatabase>): void {
       return { rows: result.records, affected: result.affected ?? 0 };
     };
     for (const begin of dialect().begin) await runner.query(begin);
-    await expect(driveAsync(bindWork(sql, aSession(instance, { credentialHash })), execute)).rejects.toThrow(WorkConflict);
+    await expect(driveAsync(bindWork(sql, aSession(instance, { credentialHash })), execute)).rejects.toThrow(
+      WorkConflict,
+    );
     await runner.query('ROLLBACK');
     await runner.release();
   });
-
-  it('a sweep that met a binding half-way spares its instance', async () => {
-    const instance = anInstance({ format: 'none', assurance: 'none', createdAt: NOW - 1 });
-    await stores.bindings.saveInstance(instance);
-    const session = aSession(instance);
-    let sweep: Promise<number> | undefined;
-    interceptNext(async (sql) => {
-      if (sql !== 'COMMIT') return;
-      sweep = stores.bindings.sweep({ sessionsBefore: 0, unattestedBefore: NOW, limit: 10 });
-      await isWaitingOrDone(sweep);
-    });
-    expect(await stores.bindings.bind(session)).toBe('bound');
-    expect(await sweep).toBe(0);
-    expect(await stores.bindings.load({ instanceId: instance.id, sessionId: session.id })).toEqual({ instance, session });
-  });
-
-  /** Until the sweep stands at the lock of the binding, on engines whose sweeper waits for it. */
-  const isWaitingOrDone = async (sweep: Promise<number>): Promise<void> => {
-    let done = false;
-    void sweep.finally(() => (done = true));
-    const waiting = 'SELECT COUNT(*) AS count FROM information_schema.innodb_lock_waits';
-    const isServerWaiting = async () => dialect() !== DIALECTS.postgres && Number((await dataSource.query(waiting))[0].count) > 0;
-    while (!done && !(await isServerWaiting())) await new Promise((resolve) => setImmediate(resolve));
-  };
 
   it('a database that is gone rejects, at the next call and at every one after it', async () => {
     await dataSource.destroy();

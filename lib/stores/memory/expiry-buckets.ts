@@ -49,7 +49,8 @@ export class ExpiryBuckets {
 
   /** The seconds to look at: one by one, or, after a long silence, only those that exist. */
   private secondsBefore(time: number): Iterable<number> {
-    if (time - this.first > this.buckets.size) return [...this.buckets.keys()].filter((second) => second < time).sort((a, b) => a - b);
+    if (time - this.first > this.buckets.size)
+      return [...this.buckets.keys()].filter((second) => second < time).sort((a, b) => a - b);
     return range(this.first, time);
   }
 }

@@ -60,7 +60,8 @@ export class MemoryBindingStore extends BindingStore {
 
   override async bind(session: BoundSession): Promise<BindOutcome> {
     if (this.instances.get(session.instanceId)?.status !== 'active') return 'instance_inactive';
-    if (session.credentialHash !== null && this.endHolder(session.credentialHash, session.createdAt)) return 'credential_taken';
+    if (session.credentialHash !== null && this.endHolder(session.credentialHash, session.createdAt))
+      return 'credential_taken';
     if (this.sessions.get(session.id)) throw new TabError('store_unavailable', 'a session of this id exists');
     ensureRoom('sessions', this.sessions.size, this.limits.maxSessions);
     this.sessions.put(session);
@@ -69,7 +70,12 @@ export class MemoryBindingStore extends BindingStore {
 
   override async rebind(change: Rebinding): Promise<RebindOutcome> {
     const session = this.sessions.get(change.sessionId);
-    if (!session || session.instanceId !== change.instanceId || session.endedAt !== null || change.now >= session.expiresAt) {
+    if (
+      !session ||
+      session.instanceId !== change.instanceId ||
+      session.endedAt !== null ||
+      change.now >= session.expiresAt
+    ) {
       return 'session_inactive';
     }
     // A refresh that brings the credential the session names already changes nothing.
@@ -168,12 +174,14 @@ export class MemoryBindingStore extends BindingStore {
     const known = this.instances.get(instance.id);
     if (known) this.unattested.remove(known.id, known.createdAt);
     this.instances.set(instance.id, deepFreeze(structuredClone(instance)));
-    if (instance.format === 'none' && instance.status === 'active') this.unattested.add(instance.id, instance.createdAt);
+    if (instance.format === 'none' && instance.status === 'active')
+      this.unattested.add(instance.id, instance.createdAt);
   }
 }
 
 function ensureRoom(what: string, size: number, max: number): void {
-  if (size >= max) throw new TabError('store_unavailable', `the memory store holds ${max} ${what}, its limit: use a database`);
+  if (size >= max)
+    throw new TabError('store_unavailable', `the memory store holds ${max} ${what}, its limit: use a database`);
 }
 
 function deepFreeze<T>(value: T): T {

@@ -33,7 +33,10 @@ export class MemoryNonceStore extends NonceStore {
     this.clear(this.now(), CLEARED_PER_CLAIM);
     if (this.keys.has(key)) return false;
     if (this.keys.size >= this.maxNonces) {
-      throw new TabError('store_unavailable', `all ${this.maxNonces} nonces are live: raise maxNonces or use a shared store`);
+      throw new TabError(
+        'store_unavailable',
+        `all ${this.maxNonces} nonces are live: raise maxNonces or use a shared store`,
+      );
     }
     this.keys.add(key);
     this.expiry.add(key, expiresAt);

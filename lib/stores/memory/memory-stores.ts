@@ -24,7 +24,8 @@ export interface MemoryStoresOptions {
 export function memoryStores(options: MemoryStoresOptions = {}): TabStores {
   const { maxNonces = 1_000_000, maxInstances = 100_000, maxSessions = 100_000, clock = Date.now } = options;
   for (const [name, value] of Object.entries({ maxNonces, maxInstances, maxSessions })) {
-    if (!Number.isSafeInteger(value) || value < 1) throw new TabConfigError(`memoryStores: ${name} must be a positive integer`);
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new TabConfigError(`memoryStores: ${name} must be a positive integer`);
   }
   return {
     nonces: new MemoryNonceStore(maxNonces, clock),

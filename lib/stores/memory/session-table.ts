@@ -67,10 +67,9 @@ export class SessionTable {
   sweep(time: number, limit: number): number {
     let deleted = 0;
     for (const over of [this.expired, this.ended]) {
-      for (const id of [...firstOf(over.before(time), limit - deleted)]) {
-        this.delete(id);
-        deleted++;
-      }
+      const ids = Array.from(firstOf(over.before(time), limit - deleted));
+      for (const id of ids) this.delete(id);
+      deleted += ids.length;
     }
     return deleted;
   }

@@ -50,7 +50,8 @@ export class TypeOrmBindingStore extends BindingStore {
     const instance = found<AppInstance>(rows[0], 'i_', (row) => decodeRow(INSTANCE, row, 'i_'));
     const session = found<BoundSession>(rows[0], 's_', (row) => decodeRow(SESSION, row, 's_'));
     // Ensures that the octets asked for are the octets found, whatever the collation of a column makes of them.
-    const isSession = session && (sessionId !== undefined ? session.id === sessionId : session.credentialHash === credentialHash);
+    const isSession =
+      session && (sessionId !== undefined ? session.id === sessionId : session.credentialHash === credentialHash);
     return { ...(instance?.id === instanceId && { instance }), ...(isSession && { session }) };
   }
 

@@ -31,7 +31,9 @@ async function createStores(dataSource: DataSource, clock: () => number): Promis
   const database = openDatabase(dataSource, clock);
   const missing = TAB_ENTITIES.filter((entity) => !dataSource.hasMetadata(entity));
   if (missing.length > 0) {
-    throw new TabConfigError(`add TAB_ENTITIES to the entities of the DataSource: ${missing.map(({ name }) => name).join(', ')} missing`);
+    throw new TabConfigError(
+      `add TAB_ENTITIES to the entities of the DataSource: ${missing.map(({ name }) => name).join(', ')} missing`,
+    );
   }
   const paths = TAB_ENTITIES.map((entity) => dataSource.getMetadata(entity).tablePath);
   await database.dialect.checkSchema?.(dataSource, paths);

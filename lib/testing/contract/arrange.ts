@@ -11,7 +11,11 @@ export async function enrolled(store: BindingStore, change: Partial<AppInstance>
 }
 
 /** Binds a session. */
-export async function bound(store: BindingStore, instance: AppInstance, change: Partial<BoundSession> = {}): Promise<BoundSession> {
+export async function bound(
+  store: BindingStore,
+  instance: AppInstance,
+  change: Partial<BoundSession> = {},
+): Promise<BoundSession> {
   const session = aSession(instance, change);
   assert.equal(await store.bind(session), 'bound');
   return session;

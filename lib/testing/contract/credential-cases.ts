@@ -128,7 +128,11 @@ function refreshCases(define: Define): ContractCase[] {
 }
 
 function raceCases(define: Define): ContractCase[] {
-  const holders = async (store: BindingStore, sessions: readonly BoundSession[], hash: string): Promise<BoundSession[]> => {
+  const holders = async (
+    store: BindingStore,
+    sessions: readonly BoundSession[],
+    hash: string,
+  ): Promise<BoundSession[]> => {
     const kept = await Promise.all(sessions.map((session) => read(store, session)));
     return kept.filter((session) => session !== undefined).filter(({ credentialHash }) => credentialHash === hash);
   };
@@ -153,33 +157,38 @@ function raceCases(define: Define): ContractCase[] {
       const credentialHash = aHash();
       const sessions: BoundSession[] = [];
       for (let count = 0; count < 8; count++) sessions.push(await bound(store, instance, { credentialHash: aHash() }));
-      const outcomes = await race(8, (index) => store.rebind(aRebinding(sessions[index] ?? aSession(instance), { credentialHash })));
+      const outcomes = await race(8, (index) =>
+        store.rebind(aRebinding(sessions[index] ?? aSession(instance), { credentialHash })),
+      );
       assert.equal(outcomes.filter((outcome) => outcome === 'rebound').length, 1);
       const named = await holders(store, sessions, credentialHash);
       assert.equal(named.length, 1);
       assert.notEqual(named[0]?.endedAt, null);
     }),
 
-    define('bindings and refreshes of one credential at once leave at most one live session that names it', async ({ store }) => {
-      for (let round = 0; round < 10; round++) {
-        const instance = await enrolled(store);
-        const hash = aHash();
-        const first = await bound(store, instance, { credentialHash: hash });
-        const second = await bound(store, instance, { credentialHash: aHash() });
-        const third = aSession(instance, { credentialHash: hash });
-        await Promise.all([
-          store.rebind(aRebinding(first)),
-          store.rebind(aRebinding(second, { credentialHash: hash })),
-          store.bind(third),
-        ]);
-        const kept = await Promise.all([first, second, third].map((session) => read(store, session)));
-        const naming = kept
-          .filter((session) => session !== undefined)
-          .filter((session) => session.credentialHash === hash || session.previousCredentialHash === hash);
-        assert.equal(naming.length, 1);
-        assert.notEqual(naming[0]?.endedAt, null);
-      }
-    }),
+    define(
+      'bindings and refreshes of one credential at once leave at most one live session that names it',
+      async ({ store }) => {
+        for (let round = 0; round < 10; round++) {
+          const instance = await enrolled(store);
+          const hash = aHash();
+          const first = await bound(store, instance, { credentialHash: hash });
+          const second = await bound(store, instance, { credentialHash: aHash() });
+          const third = aSession(instance, { credentialHash: hash });
+          await Promise.all([
+            store.rebind(aRebinding(first)),
+            store.rebind(aRebinding(second, { credentialHash: hash })),
+            store.bind(third),
+          ]);
+          const kept = await Promise.all([first, second, third].map((session) => read(store, session)));
+          const naming = kept
+            .filter((session) => session !== undefined)
+            .filter((session) => session.credentialHash === hash || session.previousCredentialHash === hash);
+          assert.equal(naming.length, 1);
+          assert.notEqual(naming[0]?.endedAt, null);
+        }
+      },
+    ),
 
     define('sessions that swap their credentials at once do not both live', async ({ store }) => {
       for (let round = 0; round < 3; round++) {

@@ -4,7 +4,8 @@ import type { BindingStore } from '../../bindings/binding-store.js';
 import { caseBuilder, type ContractCase, type OpenBindingStore } from './contract.types.js';
 import { aHash, anEnding, anInstance, aSession, NOW, race, swapCase } from './factories.js';
 
-const read = async (store: BindingStore, id: string): Promise<AppInstance | undefined> => (await store.load({ instanceId: id })).instance;
+const read = async (store: BindingStore, id: string): Promise<AppInstance | undefined> =>
+  (await store.load({ instanceId: id })).instance;
 
 /** Writing instances: insertion, replacement by revision, suspension, revocation. */
 export function instanceCases(open: OpenBindingStore): ContractCase[] {
@@ -33,7 +34,9 @@ function savingCases(define: Define): ContractCase[] {
     define('of many replacements of one revision, one wins, and the revision rises by one', async ({ store }) => {
       const instance = anInstance();
       await store.saveInstance(instance);
-      const wins = await race(20, (index) => store.saveInstance({ ...instance, appVersion: `2.0.${index}`, revision: 2 }, 1));
+      const wins = await race(20, (index) =>
+        store.saveInstance({ ...instance, appVersion: `2.0.${index}`, revision: 2 }, 1),
+      );
       assert.equal(wins.filter((won) => won).length, 1);
       const found = await read(store, instance.id);
       assert.equal(found?.appVersion, `2.0.${wins.indexOf(true)}`);
@@ -67,7 +70,10 @@ function savingCases(define: Define): ContractCase[] {
       const all = (await store.findInstances({ appId: 'com.example.bank' })).map(({ id }) => id);
       assert.deepEqual([...all].sort(), [...ids].sort());
       assert.deepEqual(await pages(store), all);
-      assert.deepEqual((await store.findInstances({ status: 'revoked' })).map(({ id }) => id), [ids[0]]);
+      assert.deepEqual(
+        (await store.findInstances({ status: 'revoked' })).map(({ id }) => id),
+        [ids[0]],
+      );
       assert.deepEqual(await store.findInstances({ appId: 'com.example.other', status: 'revoked' }), []);
       assert.deepEqual(await store.findInstances({ appId: 'com.example.other' }), [foreign]);
     }),
@@ -120,7 +126,10 @@ function suspensionCases(define: Define): ContractCase[] {
       await store.suspend(instance.id, anEnding({ at: NOW + 70 }), ['hooking']);
       assert.equal(await store.saveInstance({ ...instance, revision: 3 }, suspended?.revision), false);
       const again = await read(store, instance.id);
-      assert.equal(await store.saveInstance({ ...instance, revision: (again?.revision ?? 0) + 1 }, again?.revision), true);
+      assert.equal(
+        await store.saveInstance({ ...instance, revision: (again?.revision ?? 0) + 1 }, again?.revision),
+        true,
+      );
       assert.equal((await read(store, instance.id))?.status, 'active');
       assert.deepEqual((await read(store, instance.id))?.suspendedBy, []);
     }),
@@ -142,7 +151,10 @@ function revocationCases(define: Define): ContractCase[] {
       assert.equal(await store.revoke(instance.id, anEnding()), false);
       assert.equal(await store.suspend(instance.id, anEnding(), ['hooking']), false);
       const revoked = await read(store, instance.id);
-      assert.deepEqual([revoked?.status, revoked?.statusReason, revoked?.statusAt, revoked?.revision], ['revoked', 'stolen', NOW + 60, 3]);
+      assert.deepEqual(
+        [revoked?.status, revoked?.statusReason, revoked?.statusAt, revoked?.revision],
+        ['revoked', 'stolen', NOW + 60, 3],
+      );
       assert.equal(await store.saveInstance({ ...instance, revision: 4 }, 3), false);
       assert.equal(await store.saveInstance(instance), false);
       assert.equal((await read(store, instance.id))?.status, 'revoked');
@@ -162,8 +174,14 @@ function revocationCases(define: Define): ContractCase[] {
       for (const session of sessions) await store.bind(session);
       await store.revoke(instance.id, anEnding({ reason: 'stolen' }));
       const found = await Promise.all(sessions.map(({ id }) => store.load({ instanceId: instance.id, sessionId: id })));
-      assert.deepEqual(found.map(({ session }) => session?.endReason), ['stolen', 'stolen', null]);
-      assert.deepEqual(found.map(({ session }) => session?.endedAt), [NOW + 60, NOW + 60, null]);
+      assert.deepEqual(
+        found.map(({ session }) => session?.endReason),
+        ['stolen', 'stolen', null],
+      );
+      assert.deepEqual(
+        found.map(({ session }) => session?.endedAt),
+        [NOW + 60, NOW + 60, null],
+      );
     }),
 
     define('a reason of any length revokes', async ({ store }) => {

@@ -54,7 +54,15 @@ export function nonceStoreContract(open: OpenNonceStore): ContractCase[] {
 
     define('a key of another size or alphabet is refused, never shortened', async ({ store }) => {
       const key = aKey();
-      for (const bad of ['', key.slice(1), `${key}A`, `${key} `, `${key.slice(1)} `, `${key.slice(1)}+`, `${key.slice(1)}\0`]) {
+      for (const bad of [
+        '',
+        key.slice(1),
+        `${key}A`,
+        `${key} `,
+        `${key.slice(1)} `,
+        `${key.slice(1)}+`,
+        `${key.slice(1)}\0`,
+      ]) {
         await assert.rejects(store.claim(bad, later()));
       }
       for (const time of [Number.NaN, -1, 1.5, 2 ** 53]) await assert.rejects(store.claim(key, time));
@@ -73,7 +81,9 @@ export function nonceStoreContract(open: OpenNonceStore): ContractCase[] {
         return;
       }
       assert.ok(restarted.volatility && restarted.volatility.epoch !== before.epoch);
-      assert.ok(Number.isSafeInteger(restarted.volatility.startedAt) && restarted.volatility.startedAt >= before.startedAt);
+      assert.ok(
+        Number.isSafeInteger(restarted.volatility.startedAt) && restarted.volatility.startedAt >= before.startedAt,
+      );
     }),
 
     define('a store that forgets says the same of itself all its life', async ({ store }) => {
@@ -99,7 +109,11 @@ export function nonceStoreContract(open: OpenNonceStore): ContractCase[] {
       for (const key of old) await store.claim(key, expiresAt);
       for (const key of live) await store.claim(key, expiresAt + 1);
       assert.equal(await store.sweep(expiresAt, 1000), 0);
-      const removed = [await store.sweep(expiresAt + 1, 4), await store.sweep(expiresAt + 1, 4), await store.sweep(expiresAt + 1, 4)];
+      const removed = [
+        await store.sweep(expiresAt + 1, 4),
+        await store.sweep(expiresAt + 1, 4),
+        await store.sweep(expiresAt + 1, 4),
+      ];
       // Stores whose entries expire by themselves have nothing to sweep.
       assert.ok(removed.join() === '4,3,0' || removed.join() === '0,0,0', removed.join());
       for (const key of live) assert.equal(await store.claim(key, expiresAt + 1), false);

@@ -47,7 +47,10 @@ function loadingCases(define: Define): ContractCase[] {
       for (const wrong of [swapCase(id), `${id} `]) {
         assert.equal((await store.load({ instanceId: instance.id, sessionId: wrong })).session, undefined);
       }
-      assert.equal((await store.load({ instanceId: instance.id, credentialHash: swapCase(credentialHash) })).session, undefined);
+      assert.equal(
+        (await store.load({ instanceId: instance.id, credentialHash: swapCase(credentialHash) })).session,
+        undefined,
+      );
       assert.equal((await store.load({ instanceId: `${instance.id} ` })).instance, undefined);
       await bound(store, instance, { id: swapCase(id), credentialHash: swapCase(credentialHash) });
     }),
@@ -118,7 +121,10 @@ function bindingCases(define: Define): ContractCase[] {
         assert.equal(await store.bind(sessions[3] ?? aSession(instance)), 'instance_inactive');
         await Promise.all(binds);
         const kept = await store.findSessions(`race-${round}`);
-        assert.deepEqual(kept.filter(({ endedAt }) => endedAt === null), []);
+        assert.deepEqual(
+          kept.filter(({ endedAt }) => endedAt === null),
+          [],
+        );
       }
     }),
   ];
@@ -132,7 +138,10 @@ function endingCases(define: Define): ContractCase[] {
       assert.equal(ends.filter(Boolean).length, 1);
       assert.equal(await store.endSession(session.id, anEnding({ at: NOW + 99 })), false);
       assert.equal(await store.endSession(aSessionId(), anEnding()), false);
-      assert.equal((await store.load({ instanceId: session.instanceId, sessionId: session.id })).session?.endedAt, NOW + 60);
+      assert.equal(
+        (await store.load({ instanceId: session.instanceId, sessionId: session.id })).session?.endedAt,
+        NOW + 60,
+      );
     }),
 
     define('all sessions of exactly one subject end together', async ({ store }) => {
@@ -145,7 +154,10 @@ function endingCases(define: Define): ContractCase[] {
       assert.equal(await store.endSessions('Zoë', anEnding({ at: NOW + 70 })), 2);
       assert.equal(await store.endSessions('Zoë', anEnding()), 0);
       for (const subject of ['zoë', 'Zoe', 'Zoë ', 'ZOË']) {
-        assert.deepEqual((await store.findSessions(subject)).map(({ endedAt }) => endedAt), [null]);
+        assert.deepEqual(
+          (await store.findSessions(subject)).map(({ endedAt }) => endedAt),
+          [null],
+        );
       }
     }),
 
@@ -155,7 +167,10 @@ function endingCases(define: Define): ContractCase[] {
       await bound(store, instance, { subject: 'Lister' });
       const found = await store.findSessions('lister');
       await store.endSession(found[0]?.id ?? '', anEnding());
-      assert.deepEqual((await store.findSessions('lister')).map(({ createdAt }) => createdAt), [NOW, NOW - 10, NOW - 20]);
+      assert.deepEqual(
+        (await store.findSessions('lister')).map(({ createdAt }) => createdAt),
+        [NOW, NOW - 10, NOW - 20],
+      );
       assert.deepEqual(await store.findSessions('nobody'), []);
     }),
   ];

@@ -7,7 +7,8 @@ import { anEnding, aSession, NOW } from './factories.js';
 /** Sweeping: what is over goes, a little at a time, and nothing else. */
 export function sweepCases(open: OpenBindingStore): ContractCase[] {
   const define = caseBuilder(open);
-  const sweepOf = (store: BindingStore, limit: number) => store.sweep({ sessionsBefore: NOW, unattestedBefore: NOW, limit });
+  const sweepOf = (store: BindingStore, limit: number) =>
+    store.sweep({ sessionsBefore: NOW, unattestedBefore: NOW, limit });
   return [
     define('sweep deletes sessions that are over, a few at a time, and no others', async ({ store }) => {
       const instance = await enrolled(store);
@@ -31,7 +32,13 @@ export function sweepCases(open: OpenBindingStore): ContractCase[] {
       const [suspended, revoked] = [await enrolled(store, old), await enrolled(store, old)];
       await store.suspend(suspended.id, anEnding(), ['root']);
       await store.revoke(revoked.id, anEnding());
-      const kept = [inUse, suspended, revoked, await enrolled(store, { ...old, createdAt: NOW }), await enrolled(store, { createdAt: NOW - 1 })];
+      const kept = [
+        inUse,
+        suspended,
+        revoked,
+        await enrolled(store, { ...old, createdAt: NOW }),
+        await enrolled(store, { createdAt: NOW - 1 }),
+      ];
       assert.deepEqual([await sweepOf(store, 2), await sweepOf(store, 2), await sweepOf(store, 2)], [2, 1, 0]);
       for (const { id } of gone) assert.equal((await store.load({ instanceId: id })).instance, undefined);
       for (const { id } of kept) assert.equal((await store.load({ instanceId: id })).instance?.id, id);

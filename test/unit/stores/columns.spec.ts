@@ -5,12 +5,17 @@ import { anInstance, aSession } from './factories.js';
 
 describe('columns', () => {
   it('read 64-bit integers as the drivers give them', () => {
-    expect(['1800000000', 1_800_000_000, 1_800_000_000n].map((raw) => integer.decode(raw))).toEqual(Array(3).fill(1_800_000_000));
+    expect(['1800000000', 1_800_000_000, 1_800_000_000n].map((raw) => integer.decode(raw))).toEqual(
+      Array(3).fill(1_800_000_000),
+    );
   });
 
-  it.each(['', '1.5', 'x', '9007199254740993', null, undefined, Number.NaN, 2 ** 53])('take %o for no integer', (raw) => {
-    expect(() => integer.decode(raw)).toThrow(RangeError);
-  });
+  it.each(['', '1.5', 'x', '9007199254740993', null, undefined, Number.NaN, 2 ** 53])(
+    'take %o for no integer',
+    (raw) => {
+      expect(() => integer.decode(raw)).toThrow(RangeError);
+    },
+  );
 
   it('refuse words they do not know and texts that do not fit', () => {
     expect(() => word(['active']).decode('ACTIVE')).toThrow(RangeError);

@@ -11,7 +11,9 @@ async function failures(cases: readonly ContractCase[]): Promise<string[]> {
   return failed;
 }
 
-const opened = <S>(make: () => S) => async () => ({ store: make(), reopen: async () => make(), close: async () => undefined });
+const opened =
+  <S>(make: () => S) =>
+  async () => ({ store: make(), reopen: async () => make(), close: async () => undefined });
 
 /** A store that keeps to the rules only as far as it is not told to break one. */
 class NaiveNonces extends NonceStore {
@@ -94,7 +96,10 @@ class RevokesHalf extends MemoryBindingStore {
   override async revoke(instanceId: string, ending: Ending) {
     const { instance } = await this.load({ instanceId });
     if (!instance || instance.status === 'revoked') return false;
-    return this.saveInstance({ ...instance, status: 'revoked', statusReason: ending.reason, statusAt: ending.at }, instance.revision);
+    return this.saveInstance(
+      { ...instance, status: 'revoked', statusReason: ending.reason, statusAt: ending.at },
+      instance.revision,
+    );
   }
 }
 

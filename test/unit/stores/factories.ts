@@ -1,4 +1,15 @@
-export { aHash, aKey, anEnding, anInstance, aRebinding, aSession, aSessionId, NOW, race, swapCase } from '../../../lib/testing/contract/factories.js';
+export {
+  aHash,
+  aKey,
+  anEnding,
+  anInstance,
+  aRebinding,
+  aSession,
+  aSessionId,
+  NOW,
+  race,
+  swapCase,
+} from '../../../lib/testing/contract/factories.js';
 import { NOW } from '../../../lib/testing/contract/factories.js';
 
 /** A clock that moves when told to; milliseconds. */

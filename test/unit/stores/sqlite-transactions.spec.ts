@@ -21,7 +21,7 @@ let stores: TabStores;
 
 beforeEach(async () => {
   database = await engine('SQLite file').create();
-  dataSource = await connectTo(database, { timeout: 20 } as object);
+  dataSource = await connectTo(database, { timeout: 20 });
   stores = await storesOf(dataSource);
 });
 
@@ -115,7 +115,9 @@ describe('while the application has a transaction open on the one SQLite connect
     const key = aKey();
     const runner = dataSource.createQueryRunner();
     const { query } = dataSource;
-    vi.spyOn(dataSource, 'query').mockImplementation((sql, params) => query.call(dataSource, sql, params as unknown[], runner));
+    vi.spyOn(dataSource, 'query').mockImplementation((sql, params) =>
+      query.call(dataSource, sql, params as unknown[], runner),
+    );
     await runner.startTransaction();
     const claim = stores.nonces.claim(key, NOW + 180);
     await runner.rollbackTransaction();
@@ -131,7 +133,10 @@ describe('when another process uses the file', () => {
     const other = new Database(database.options.database as string);
     other.exec('BEGIN IMMEDIATE');
     const [key, session] = [aKey(), aSession(instance)];
-    await expect(stores.nonces.claim(key, NOW + 180)).rejects.toMatchObject({ ...UNAVAILABLE, cause: { code: 'SQLITE_BUSY' } });
+    await expect(stores.nonces.claim(key, NOW + 180)).rejects.toMatchObject({
+      ...UNAVAILABLE,
+      cause: { code: 'SQLITE_BUSY' },
+    });
     await expect(stores.bindings.bind(session)).rejects.toMatchObject(UNAVAILABLE);
     other.exec('ROLLBACK');
     expect(await stores.nonces.claim(key, NOW + 180)).toBe(true);
@@ -142,7 +147,10 @@ describe('when another process uses the file', () => {
   it('two processes share one set of claims', async () => {
     const second = await connectTo(database);
     const key = aKey();
-    const [one, two] = await Promise.all([stores.nonces.claim(key, NOW + 180), (await storesOf(second)).nonces.claim(key, NOW + 180)]);
+    const [one, two] = await Promise.all([
+      stores.nonces.claim(key, NOW + 180),
+      (await storesOf(second)).nonces.claim(key, NOW + 180),
+    ]);
     expect([one, two].filter((won) => won)).toHaveLength(1);
     await second.destroy();
   });
@@ -153,7 +161,9 @@ it('a failure in the middle of a transaction leaves nothing of it', async () => 
   await stores.bindings.saveInstance(instance);
   const session = aSession(instance);
   await stores.bindings.bind(session);
-  await dataSource.query('CREATE TRIGGER no_end BEFORE UPDATE OF ended_at ON tab_bound_session BEGIN SELECT RAISE(ABORT, "no"); END');
+  await dataSource.query(
+    'CREATE TRIGGER no_end BEFORE UPDATE OF ended_at ON tab_bound_session BEGIN SELECT RAISE(ABORT, "no"); END',
+  );
   await expect(stores.bindings.revoke(instance.id, anEnding())).rejects.toMatchObject(UNAVAILABLE);
   expect((await stores.bindings.load({ instanceId: instance.id })).instance).toEqual(instance);
 });

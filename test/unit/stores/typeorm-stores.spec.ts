@@ -9,8 +9,13 @@ import { fakeClock, NOW } from './factories.js';
 const noLookup: ProviderLookup = () => {
   throw new Error('looked up');
 };
-const memory: DataSourceOptions = { type: 'better-sqlite3', database: ':memory:', entities: [...TAB_ENTITIES], synchronize: true };
-const initialised = (change: object = {}): Promise<DataSource> => new DataSource({ ...memory, ...change } as DataSourceOptions).initialize();
+const memory: DataSourceOptions = {
+  type: 'better-sqlite3',
+  database: ':memory:',
+  entities: [...TAB_ENTITIES],
+  synchronize: true,
+};
+const initialised = (change: object = {}): Promise<DataSource> => new DataSource({ ...memory, ...change }).initialize();
 
 describe('typeOrmStores', () => {
   it('takes the DataSource of the application unless it is given one', async () => {
@@ -30,12 +35,16 @@ describe('typeOrmStores', () => {
 
   it('fails the start without the entities, naming what to add', async () => {
     const dataSource = await initialised({ entities: [TAB_ENTITIES[0]] });
-    await expect(typeOrmStores({ dataSource }).create(noLookup)).rejects.toThrow(/TAB_ENTITIES.*AppInstance, BoundSession/);
+    await expect(typeOrmStores({ dataSource }).create(noLookup)).rejects.toThrow(
+      /TAB_ENTITIES.*AppInstance, BoundSession/,
+    );
     await dataSource.destroy();
   });
 
   it('fails the start on a data source that is not initialised, or of an engine that it does not know', async () => {
-    await expect(typeOrmStores({ dataSource: new DataSource(memory) }).create(noLookup)).rejects.toThrow(/initialize\(\)/);
+    await expect(typeOrmStores({ dataSource: new DataSource(memory) }).create(noLookup)).rejects.toThrow(
+      /initialize\(\)/,
+    );
     const foreign = { options: { type: 'mssql' }, isInitialized: true } as unknown as DataSource;
     expect(() => openDatabase(foreign, Date.now)).toThrow(TabConfigError);
     const inherited = { options: { type: 'constructor' }, isInitialized: true } as unknown as DataSource;
@@ -47,7 +56,10 @@ describe('volatility', () => {
   it('is one per connection to a database in memory, and new after a restart', async () => {
     const dataSource = await initialised();
     const clock = fakeClock().read;
-    const [one, two] = [await typeOrmStores({ dataSource, clock }).create(noLookup), await typeOrmStores({ dataSource }).create(noLookup)];
+    const [one, two] = [
+      await typeOrmStores({ dataSource, clock }).create(noLookup),
+      await typeOrmStores({ dataSource }).create(noLookup),
+    ];
     const first = one.nonces.volatility;
     expect(first).toMatchObject({ startedAt: NOW });
     expect(two.nonces.volatility).toEqual(first);

@@ -181,3 +181,13 @@ export async function startApp(platform: Platform, setup: AppSetup = {}): Promis
   await app.nest.listen(app.port, '127.0.0.1');
   return app;
 }
+
+/** Calls that change what a store holds. Before the signature has verified there must be none. */
+export function writesOf(app: TestApp): string[] {
+  return [...app.nonces.calls, ...app.bindings.calls].filter((name) => !['load', 'findInstances', 'findSessions'].includes(name));
+}
+
+/** Everything that the application told operators: its log and its decision records. */
+export function toldBy(app: TestApp): string {
+  return [...app.logs.lines, ...app.decisions.map((decision) => JSON.stringify(decision))].join('\n');
+}

@@ -73,7 +73,8 @@ const sqlite: Dialect = {
   deleteSome: (table, _key, where, order) =>
     `DELETE FROM ${table} WHERE rowid IN (SELECT rowid FROM ${table} WHERE ${where} ORDER BY ${order} LIMIT ?)`,
   sameText: sameTextPlainly,
-  isDuplicate: (error) => codeOf(error) === 'SQLITE_CONSTRAINT_UNIQUE' || codeOf(error) === 'SQLITE_CONSTRAINT_PRIMARYKEY',
+  isDuplicate: (error) =>
+    codeOf(error) === 'SQLITE_CONSTRAINT_UNIQUE' || codeOf(error) === 'SQLITE_CONSTRAINT_PRIMARYKEY',
   // Its transactions are synchronous and take the write lock first: there is nobody to conflict with.
   isVictim: () => false,
   discard: () => undefined,

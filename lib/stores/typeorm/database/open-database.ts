@@ -21,11 +21,14 @@ export function openDatabase(dataSource: DataSource, clock: () => number): TabDa
   if (!isSupportedDriver(type)) {
     throw new TabConfigError(`typeOrmStores supports the drivers ${Object.keys(DIALECTS).join(', ')}, not ${type}`);
   }
-  if (!dataSource.isInitialized) throw new TabConfigError('call initialize() of the DataSource before it is given to typeOrmStores');
+  if (!dataSource.isInitialized)
+    throw new TabConfigError('call initialize() of the DataSource before it is given to typeOrmStores');
   // A schema that is dropped at every start is forgotten at every start, whatever the engine.
   const dropped = dataSource.options.dropSchema ? lifeOf(dataSource, clock) : undefined;
   if (type !== 'better-sqlite3') return new ServerDatabase(dataSource, DIALECTS[type], dropped);
-  return new SqliteDatabase(SqliteGate.of(dataSource), DIALECTS[type], (handle) => (handle.memory ? lifeOf(handle, clock) : dropped));
+  return new SqliteDatabase(SqliteGate.of(dataSource), DIALECTS[type], (handle) =>
+    handle.memory ? lifeOf(handle, clock) : dropped,
+  );
 }
 
 /** The life of something that forgets: it begins, to be on the safe side, when it is first asked for. */

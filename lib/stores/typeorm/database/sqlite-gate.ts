@@ -95,7 +95,9 @@ export class SqliteGate {
   private refuseLate(): void {
     const now = performance.now();
     while (this.waiting[0] && this.waiting[0].deadline <= now) {
-      this.waiting.shift()?.refuse(new TabError('store_unavailable', 'a transaction of the application kept the SQLite connection'));
+      this.waiting
+        .shift()
+        ?.refuse(new TabError('store_unavailable', 'a transaction of the application kept the SQLite connection'));
     }
   }
 

@@ -29,7 +29,10 @@ export class WorkConflict extends Error {
 }
 
 /** Runs `work` with a driver that answers later. */
-export async function driveAsync<T>(work: Work<T>, execute: (statement: Statement) => Promise<StatementResult>): Promise<T> {
+export async function driveAsync<T>(
+  work: Work<T>,
+  execute: (statement: Statement) => Promise<StatementResult>,
+): Promise<T> {
   let step = work.next();
   while (!step.done) step = work.next(await execute(step.value));
   return step.value;

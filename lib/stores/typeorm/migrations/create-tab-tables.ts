@@ -23,10 +23,7 @@ async function createUsedNonce(queryRunner: QueryRunner): Promise<void> {
   await createTable(
     queryRunner,
     'tab_used_nonce',
-    [
-      varchar('nonce_key', 22, { isPrimary: true, primaryKeyConstraintName: 'pk_tab_used_nonce' }),
-      time('expires_at'),
-    ],
+    [varchar('nonce_key', 22, { isPrimary: true, primaryKeyConstraintName: 'pk_tab_used_nonce' }), time('expires_at')],
     [['ix_tab_used_nonce_expires_at', 'expires_at']],
   );
 }

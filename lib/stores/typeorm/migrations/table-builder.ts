@@ -11,7 +11,8 @@ export type MigrationIndex = readonly [name: string, ...columns: string[]];
 /** Columns for the tables of one engine. */
 export function columnsFor(queryRunner: QueryRunner) {
   const { type } = queryRunner.manager.connection.options;
-  if (!isSupportedDriver(type)) throw new TabConfigError(`TAB_MIGRATIONS support ${Object.keys(DIALECTS).join(', ')}, not ${type}`);
+  if (!isSupportedDriver(type))
+    throw new TabConfigError(`TAB_MIGRATIONS support ${Object.keys(DIALECTS).join(', ')}, not ${type}`);
   const { textColumn } = DIALECTS[type];
   return {
     varchar: (name: string, length: number, more: Partial<MigrationColumn> = {}): MigrationColumn => ({
@@ -23,7 +24,10 @@ export function columnsFor(queryRunner: QueryRunner) {
     }),
     text: (name: string): MigrationColumn => ({ name, type: 'text', ...textColumn }),
     time: (name: string, isNullable = false): MigrationColumn => ({ name, type: 'bigint', isNullable }),
-    int: (name: string): MigrationColumn => ({ name, type: type === 'postgres' || type === 'better-sqlite3' ? 'integer' : 'int' }),
+    int: (name: string): MigrationColumn => ({
+      name,
+      type: type === 'postgres' || type === 'better-sqlite3' ? 'integer' : 'int',
+    }),
   };
 }
 

@@ -33,7 +33,8 @@ export function text(length: number): Codec {
 /** One of a fixed set of words. A word that this version does not know is refused, never passed on. */
 export function word(words: readonly string[]): Codec {
   const check = (value: unknown): string => {
-    if (typeof value !== 'string' || !words.includes(value)) throw new RangeError(`expected one of ${words.join(', ')}`);
+    if (typeof value !== 'string' || !words.includes(value))
+      throw new RangeError(`expected one of ${words.join(', ')}`);
     return value;
   };
   return { encode: check, decode: check };
@@ -42,7 +43,10 @@ export function word(words: readonly string[]): Codec {
 /** A safe integer. The drivers of PostgreSQL and MySQL return 64-bit integers as strings. */
 export const integer: Codec = {
   encode: (value) => checkInteger(value),
-  decode: (raw) => checkInteger(typeof raw === 'string' && /^-?\d+$/.test(raw) ? Number(raw) : typeof raw === 'bigint' ? Number(raw) : raw),
+  decode: (raw) =>
+    checkInteger(
+      typeof raw === 'string' && /^-?\d+$/.test(raw) ? Number(raw) : typeof raw === 'bigint' ? Number(raw) : raw,
+    ),
 };
 
 function checkInteger(value: unknown): number {

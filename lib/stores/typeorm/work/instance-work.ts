@@ -15,8 +15,19 @@ function* lockInstance(sql: BindingSql, id: string): Work<AppInstance | undefine
   return instance?.id === id ? instance : undefined;
 }
 
-function changeStatus(sql: BindingSql, instance: AppInstance, change: Pick<AppInstance, 'status' | 'statusReason' | 'statusAt' | 'suspendedBy'>) {
-  return statement(sql.changeStatus, change.status, change.statusReason, change.statusAt, json.encode(change.suspendedBy), instance.id);
+function changeStatus(
+  sql: BindingSql,
+  instance: AppInstance,
+  change: Pick<AppInstance, 'status' | 'statusReason' | 'statusAt' | 'suspendedBy'>,
+) {
+  return statement(
+    sql.changeStatus,
+    change.status,
+    change.statusReason,
+    change.statusAt,
+    json.encode(change.suspendedBy),
+    instance.id,
+  );
 }
 
 /** The steps of `BindingStore.suspend`. */
@@ -41,7 +52,12 @@ export function* revokeWork(sql: BindingSql, id: string, ending: Ending): Work<b
   const instance = yield* lockInstance(sql, id);
   if (!instance || instance.status === 'revoked') return false;
   const reason = clipReason(ending.reason);
-  yield changeStatus(sql, instance, { status: 'revoked', statusReason: reason, statusAt: ending.at, suspendedBy: instance.suspendedBy });
+  yield changeStatus(sql, instance, {
+    status: 'revoked',
+    statusReason: reason,
+    statusAt: ending.at,
+    suspendedBy: instance.suspendedBy,
+  });
   yield statement(sql.endSessionsOfInstance, ending.at, reason, id);
   return true;
 }

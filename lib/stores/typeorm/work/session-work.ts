@@ -36,7 +36,9 @@ export function* rebindWork(sql: BindingSql, change: Rebinding): Work<RebindOutc
 }
 
 function isLiveFor(session: BoundSession, { sessionId, instanceId, now }: Rebinding): boolean {
-  return session.id === sessionId && session.instanceId === instanceId && session.endedAt === null && now < session.expiresAt;
+  return (
+    session.id === sessionId && session.instanceId === instanceId && session.endedAt === null && now < session.expiresAt
+  );
 }
 
 /** Ends every session that names the hash, and tells whether there was one, ended long ago or not. */

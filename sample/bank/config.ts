@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto';
+import { readDatabaseUrl, type DatabaseSettings } from './database/database-settings.js';
+
+/** Port unless `PORT` says otherwise. */
+export const DEFAULT_PORT = 3000;
+/** HS256 wants a key as long as its hash (RFC 7518 section 3.2). */
+const JWT_SECRET_OCTETS = 32;
+
+/** Everything that differs from one deployment of the bank to another. */
+export interface BankConfig {
+  readonly port: number;
+  /** What clients address; TAB tokens are made for one of these. */
+  readonly origins: readonly string[];
+  readonly database: DatabaseSettings;
+  /** Secrets that challenges are made from, shared by all processes of the service. */
+  readonly tabSecrets: 'random' | readonly string[];
+  /** Key of the access tokens, shared likewise. */
+  readonly jwtSecret: Uint8Array;
+  /** What to tell whoever starts the bank. */
+  readonly notes: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+}
+
+/** Injection token of the `BankConfig`. */
+export const BANK_CONFIG = Symbol('BANK_CONFIG');
+
+/** Settings that cannot work; the message says what to write instead. */
+export class BankConfigError extends Error {
+  override readonly name = 'BankConfigError';
+}
+
+/** `PORT`, with 0 for any free one. @throws BankConfigError */
+export function readPort(text: string | undefined): number {
+  if (text === undefined || text === '') return DEFAULT_PORT;
+  const port = Number(text);
+  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
+  throw new BankConfigError('PORT: write a port number, or 0 for any free one');
+}
+
+/** The configuration that the environment asks for. @throws BankConfigError */
+export function readConfig(env: NodeJS.ProcessEnv, port: number): BankConfig {
+  const notes: string[] = [];
+  return {
+    port,
+    origins: readList(env['ORIGINS']) ?? [`http://localhost:${port}`, `http://127.0.0.1:${port}`],
+    database: readDatabase(env, notes),
+    tabSecrets: readTabSecrets(env['TAB_SECRETS'], notes),
+    jwtSecret: readJwtSecret(env, notes),
+    notes,
+    clock: Date.now,
+  };
+}
+
+function readDatabase(env: NodeJS.ProcessEnv, notes: string[]): DatabaseSettings {
+  const { DATABASE_URL: url, DATABASE_FILE: file } = env;
+  if (url) {
+    const settings = readDatabaseUrl(url);
+    if (settings) return settings;
+    throw new BankConfigError('DATABASE_URL: write postgres://, mysql:// or mariadb://, then user:password@host:port/database');
+  }
+  if (file) return { type: 'better-sqlite3', file };
+  notes.push('DATABASE_FILE and DATABASE_URL are not set: SQLite in memory, forgotten when the process ends');
+  return { type: 'better-sqlite3', file: ':memory:' };
+}
+
+function readTabSecrets(text: string | undefined, notes: string[]): 'random' | readonly string[] {
+  const secrets = readList(text);
+  if (secrets) return secrets;
+  notes.push('TAB_SECRETS is not set: a random secret for this process alone');
+  return 'random';
+}
+
+function readJwtSecret(env: NodeJS.ProcessEnv, notes: string[]): Uint8Array {
+  const text = env['JWT_SECRET'];
+  if (!text) {
+    notes.push('JWT_SECRET is not set: a random secret for this process alone; access tokens end with it');
+    return randomBytes(JWT_SECRET_OCTETS);
+  }
+  const secret = new TextEncoder().encode(text);
+  if (secret.length < JWT_SECRET_OCTETS) {
+    const message = `JWT_SECRET: write at least ${JWT_SECRET_OCTETS} octets, made by: openssl rand -base64 48`;
+    if (env['NODE_ENV'] === 'production') throw new BankConfigError(message);
+    notes.push(`${message} (accepted for trying out only)`);
+  }
+  return secret;
+}
+
+/** A comma-separated list, or undefined for none. */
+function readList(text: string | undefined): string[] | undefined {
+  const entries = (text ?? '').split(',').flatMap((entry) => entry.trim() || []);
+  return entries.length > 0 ? entries : undefined;
+}

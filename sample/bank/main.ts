@@ -1,0 +1,36 @@
+import 'reflect-metadata';
+import { createBankApp } from './bank-app.js';
+import { readConfig, readPort, type BankConfig } from './config.js';
+import { findFreePort } from './free-port.js';
+import { BANK_APP } from './tab-options.js';
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env, readPort(process.env['PORT']) || (await findFreePort()));
+  const app = await createBankApp(config, { logger: ['warn', 'error', 'fatal'] });
+  app.enableShutdownHooks();
+  await app.listen(config.port);
+  console.log(welcome(config));
+}
+
+function welcome({ port, origins, notes }: BankConfig): string {
+  const url = `http://localhost:${port}`;
+  return [
+    '',
+    `The bank listens on ${url} (origins: ${origins.join(', ')}).`,
+    ...notes.map((note) => `  note: ${note}`),
+    '',
+    `App ${BANK_APP.id}, platform ${BANK_APP.platform}, version ${BANK_APP.minVersion} or later; users alice / alice-secret and bob / bob-secret.`,
+    'What to do next:',
+    `  curl -i ${url}/health                            open: 200`,
+    `  curl -i ${url}/accounts                          no TAB token: 401 missing_token`,
+    `  curl -s ${url}/.well-known/tab-configuration     what a client needs to know`,
+    '  npm run demo                                             an honest client, and ten ways to be refused',
+    'Ctrl-C ends it.',
+    '',
+  ].join('\n');
+}
+
+main().catch((error: unknown) => {
+  console.error(`The bank did not start: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(1);
+});

@@ -1,0 +1,7 @@
+import { Module } from '@nestjs/common';
+import { AccessTokensModule } from '../auth/access-tokens.module.js';
+import { TransfersController } from './transfers.controller.js';
+import { TransfersService } from './transfers.service.js';
+
+@Module({ imports: [AccessTokensModule], controllers: [TransfersController], providers: [TransfersService] })
+export class TransfersModule {}
