@@ -16,6 +16,8 @@ export interface HttpRequest {
   /** Client address, likewise. */
   readonly ip?: string;
   readonly rawBody?: Uint8Array;
+  /** Express: the reply. */
+  readonly res?: HttpReply;
 }
 
 /** What Express and Fastify replies have in common: Fastify's has `header`, Express's is a Node response. */

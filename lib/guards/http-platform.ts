@@ -19,7 +19,7 @@ export function wireLineOf(raw: IncomingMessage): WireLine | undefined {
 
 /** The reply to a request, for code that is handed the request only. */
 export function replyOf(request: HttpRequest): HttpReply {
-  const reply = replies.get(request.raw ?? (request as unknown as IncomingMessage));
+  const reply = replies.get(request.raw ?? (request as unknown as IncomingMessage)) ?? request.res;
   if (reply === undefined) throw new TypeError('the request did not come through the HTTP server of the application');
   return reply;
 }

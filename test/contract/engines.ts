@@ -24,7 +24,7 @@ export interface Engine {
 }
 
 const uniqueName = (): string => `tab_test_${process.pid}_${randomBytes(5).toString('hex')}`;
-const ours = { entities: [...TAB_ENTITIES], migrations: [...TAB_MIGRATIONS] };
+const ours = { entities: TAB_ENTITIES, migrations: TAB_MIGRATIONS };
 
 async function createOnServer(server: DataSourceOptions, drop: (name: string) => string): Promise<TestDatabase> {
   const name = uniqueName();

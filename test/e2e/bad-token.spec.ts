@@ -6,7 +6,7 @@ import { b64u, createKey, digest, signature } from '../utils/http/keys.js';
 import { PLATFORMS } from '../utils/http/platforms.js';
 import { OpenController } from './controllers.js';
 
-type Row = readonly [title: string, call: Call | ((device: Device) => Call), code: string];
+type Row = readonly [title: string, call: Call | ((device: Device) => Call | Promise<Call>), code: string];
 
 const claims = (members: Record<string, unknown>): Call => ({ claims: members });
 const header = (members: Record<string, unknown>): Call => ({ header: members });
@@ -79,9 +79,18 @@ const HEADERS: readonly Row[] = [
   ['kid missing', header({ kid: undefined }), 'malformed_token'],
   ['kid too short', (d) => header({ kid: d.id.slice(1) }), 'malformed_token'],
   ['kid a number', header({ kid: 1 }), 'malformed_token'],
-  ['kid unknown', header({ kid: digest('nobody') }), 'unknown_instance'],
-  ['kid in another case', (d) => header({ kid: swapCase(d.id) }), 'unknown_instance'],
+  ['kid unknown, with a challenge of this instance', header({ kid: digest('nobody') }), 'use_tab_nonce'],
+  ['kid unknown', (d) => withoutInstance(d, digest('nobody')), 'unknown_instance'],
+  ['kid in another case', (d) => withoutInstance(d, swapCase(d.id)), 'unknown_instance'],
 ];
+
+/** A challenge that is for no instance comes to those who have proven nothing. */
+async function withoutInstance(device: Device, kid: string): Promise<Call> {
+  const { nonce } = device;
+  const answer = await device.send(claims({ nonce: undefined }));
+  device.nonce = nonce;
+  return { header: { kid }, claims: { nonce: answer.header('tab-nonce') } };
+}
 
 /** Another id to every store but one that folds cases. The last character stays: not every one is canonical there. */
 function swapCase(id: string): string {
@@ -181,11 +190,12 @@ describe.each(PLATFORMS)('a bad token on $name', (platform) => {
     ['with a wrong signature', SIGNATURES],
   ] as const)('%s', (_title, rows) => {
     it.each(rows)('%s', async (_name, row, code) => {
-      const call = typeof row === 'function' ? row(device) : row;
+      const call = typeof row === 'function' ? await row(device) : row;
       const before = writesOf(app);
       tokens.push(device.prepare(call).token);
-      const answer = await device.send(call);
-      expectRefusal(answer, code);
+      const { nonce } = device;
+      expectRefusal(await device.send(call), code);
+      device.nonce = nonce;
       expect(writesOf(app)).toEqual(before);
     });
   });

@@ -36,7 +36,7 @@ export class OpenController {
     return { handler: 'item', id };
   }
 
-  @Get('files/*path')
+  @Get('files/*')
   file(): object {
     return { handler: 'file' };
   }

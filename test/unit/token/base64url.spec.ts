@@ -27,7 +27,7 @@ describe('decodeBase64url', () => {
     ['two trailing bits set, of four', 'AB'],
     ['all four trailing bits set', '_x'],
     ['the lowest of two trailing bits set', 'AAB'],
-    ['both trailing bits set', '__9'.replace('9', '_')],
+    ['both trailing bits set', '___'],
     ['a character outside ASCII', 'AAAé'],
     ['NUL', 'AA\0A'],
   ])('refuses %s', (_what, text) => expect(decodeBase64url(text)).toBeUndefined());

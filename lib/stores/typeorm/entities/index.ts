@@ -5,4 +5,8 @@ import { UsedNonce } from './used-nonce.entity.js';
 export { AppInstance, BoundSession, UsedNonce };
 
 /** The entities of the stores, for the `entities` of the application's `DataSource`. */
-export const TAB_ENTITIES = [UsedNonce, AppInstance, BoundSession] as const;
+export const TAB_ENTITIES: [typeof UsedNonce, typeof AppInstance, typeof BoundSession] = [
+  UsedNonce,
+  AppInstance,
+  BoundSession,
+];

@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { ATTEMPTS } from '../../sample/bank/demo/attempts.js';
+import { formatDemo, runDemo } from '../../sample/bank/demo/run-demo.js';
+
+describe('the demo', () => {
+  it('is surprised by nothing', async () => {
+    const rows = await runDemo();
+    expect(rows.map(({ what, expected, answered }) => ({ what, expected, answered }))).toEqual(
+      ATTEMPTS.map(({ what, expected }) => ({ what, expected, answered: expected })),
+    );
+    expect(rows).toHaveLength(11);
+    expect(formatDemo(rows)).toMatch(/\n11 passed, 0 failed$/);
+  });
+
+  it('says so when something surprises it, and goes on', async () => {
+    const rows = await runDemo([
+      { what: 'an error', expected: '201', run: () => Promise.reject(new Error('no answer')) },
+      { what: 'another answer', expected: '201', run: async () => '200' },
+      { what: 'the right answer', expected: '201', run: async () => '201' },
+    ]);
+    expect(rows.map(({ passed }) => passed)).toEqual([false, false, true]);
+    const lines = formatDemo(rows).split('\n');
+    expect(lines[1]).toMatch(/^an error +201 +error: no answer +FAILED$/);
+    expect(lines.at(-1)).toBe('1 passed, 2 failed');
+  });
+});
