@@ -13,7 +13,7 @@ const NEST_11 = {
   '@nestjs/testing': '^11',
   '@nestjs/typeorm': '^11.0.2',
 };
-const COPIED = ['lib', 'test', 'sample', 'docs', 'scripts', 'README.md', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'vitest.config.ts'];
+const COPIED = ['lib', 'test', 'sample', 'docs', 'scripts', 'README.md', 'SECURITY.md', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'vitest.config.ts'];
 
 const root = process.cwd();
 const copy = resolve(root, '.nest11');

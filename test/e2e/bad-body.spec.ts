@@ -72,7 +72,7 @@ describe.each(PLATFORMS)('a body on $name', (platform) => {
     ['of characters outside ASCII', post({ body: '{"to":"Jürgen 💶"}' })],
     ['that is not there', { method: 'POST' }],
     ['of length 0', { method: 'POST', headers: [['Content-Length', '0']] }],
-    ['of length 0 with a type', { method: 'POST', headers: [['Content-Length', '0'], ['Content-Type', 'application/json']] }],
+    ['of length 0 with a type', { method: 'POST', headers: [['Content-Length', '0'], ['Content-Type', 'application/x-www-form-urlencoded']] }],
   ] as const)('is accepted %s', async (_title, call) => {
     expectAccepted(await device.send(call));
   });
@@ -191,7 +191,7 @@ describe.each(PLATFORMS)('a streamed body on $name, on a route with body: false'
   });
 
   it('is checked against a bh where its octets are kept', async () => {
-    const kept: Call = { ...upload, body: JSON_BODY, type: 'application/json' };
+    const kept: Call = { ...upload, body: 'a=1', type: 'application/x-www-form-urlencoded' };
     expectAccepted(await device.send(kept));
     expectRefusal(await device.send({ ...kept, claims: { bh: digest('other') } }), 'request_mismatch');
     expectRefusal(await device.send({ ...kept, claims: { ct: 'text/plain' } }), 'request_mismatch');

@@ -245,7 +245,6 @@ describe('what a thief has', () => {
     });
     const thief = new BankClient([bank], { clock: clock.now, keyStore: bob.keyStore });
     thief.accessToken = alice.accessToken;
-    expect(thief.defender.instanceId).toBeUndefined();
     expect(told(await thief.send('GET', '/accounts'))).toBe('401 invalid_session');
     expect(thief.defender.session?.id).toBe(alice.defender.session?.id);
   });

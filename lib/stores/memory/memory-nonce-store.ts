@@ -30,7 +30,12 @@ export class MemoryNonceStore extends NonceStore {
   /** One synchronous step: nothing else runs between the look and the write. */
   override async claim(key: string, expiresAt: number): Promise<boolean> {
     assertClaimArguments(key, expiresAt);
-    this.clear(this.now(), CLEARED_PER_CLAIM);
+    const now = this.now();
+    // An entry that is over already would be cleared away by the next claim, which could then win with the same key.
+    if (expiresAt < now) {
+      throw new TabError('store_unavailable', 'the claim is over by the clock of the store: give both the same clock');
+    }
+    this.clear(now, CLEARED_PER_CLAIM);
     if (this.keys.has(key)) return false;
     if (this.keys.size >= this.maxNonces) {
       throw new TabError(

@@ -45,6 +45,14 @@ describe('the memory nonce store', () => {
     expect(await nonces.claim(key, NOW + 1_000_000_010)).toBe(false);
   });
 
+  it('rejects a claim that is over already, since it could be won again', async () => {
+    const { nonces } = memoryStores({ clock: fakeClock().read });
+    const key = aKey();
+    await expect(nonces.claim(key, NOW - 1)).rejects.toMatchObject(UNAVAILABLE);
+    expect(await nonces.claim(key, NOW)).toBe(true);
+    expect(await nonces.claim(key, NOW)).toBe(false);
+  });
+
   it('loses a key whatever expiry it is presented with', async () => {
     const { nonces } = memoryStores({ clock: fakeClock().read });
     const key = aKey();
