@@ -4,21 +4,42 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const LAZY = ['typeorm', 'ioredis', 'redis', 'passport', 'passport-custom', '@nestjs/passport', 'pg', 'mysql2', 'better-sqlite3', 'jose'];
+const LAZY = [
+  'typeorm',
+  'ioredis',
+  'redis',
+  'passport',
+  'passport-custom',
+  '@nestjs/passport',
+  'pg',
+  'mysql2',
+  'better-sqlite3',
+  'jose',
+];
 const CLIENT_ONLY = ['@nestjs', 'typeorm', 'rxjs', 'passport'];
 
 const scratch = mkdtempSync(join(tmpdir(), 'nestjs-tab-package-'));
 const run = (command, args, env) =>
-  execFileSync(command, args, { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8', env: { ...process.env, ...env } });
+  execFileSync(command, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  });
 
 /** The packages that importing `specifier` loads. */
 function loadedBy(specifier) {
   const record = join(scratch, `${specifier.replaceAll('/', '_')}.txt`);
-  run(process.execPath, ['--import', './scripts/record-imports.mjs', '--input-type=module', '--eval', `await import('${specifier}')`], {
-    RECORD_IMPORTS: record,
-  });
+  run(
+    process.execPath,
+    ['--import', './scripts/record-imports.mjs', '--input-type=module', '--eval', `await import('${specifier}')`],
+    {
+      RECORD_IMPORTS: record,
+    },
+  );
   const urls = readFileSync(record, 'utf8').split('\n');
-  return new Set(urls.flatMap((url) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*\/node_modules\/)/.exec(url)?.[1] ?? []));
+  return new Set(
+    urls.flatMap((url) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*\/node_modules\/)/.exec(url)?.[1] ?? []),
+  );
 }
 
 function refuse(specifier, unwanted) {

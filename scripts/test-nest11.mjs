@@ -13,14 +13,30 @@ const NEST_11 = {
   '@nestjs/testing': '^11',
   '@nestjs/typeorm': '^11.0.2',
 };
-const COPIED = ['lib', 'test', 'sample', 'docs', 'scripts', 'README.md', 'SECURITY.md', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'vitest.config.ts'];
+const COPIED = [
+  'lib',
+  'test',
+  'sample',
+  'docs',
+  'scripts',
+  'README.md',
+  'SECURITY.md',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'nest-cli.json',
+  'vitest.config.ts',
+];
 
 const root = process.cwd();
 const copy = resolve(root, '.nest11');
 mkdirSync(copy, { recursive: true });
 for (const name of COPIED) {
   rmSync(join(copy, name), { recursive: true, force: true });
-  if (existsSync(join(root, name))) cpSync(join(root, name), join(copy, name), { recursive: true, filter: (path) => !path.includes(join('sample', 'bank', 'dist')) });
+  if (existsSync(join(root, name)))
+    cpSync(join(root, name), join(copy, name), {
+      recursive: true,
+      filter: (path) => !path.includes(join('sample', 'bank', 'dist')),
+    });
 }
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
 Object.assign(manifest.devDependencies, NEST_11);

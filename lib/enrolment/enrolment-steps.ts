@@ -53,8 +53,8 @@ export async function authenticateEnrolment(
   const { alg, jwk } = readEnrolTokenHeader(compact.header, settings.algorithms);
   const claims = readClaims(compact.payload);
   const { publicKey, key } = readKey(alg, jwk);
-  const { origin } = bindToRequest(claims, request, { body: true, headers: [] }, settings, now);
   const body = readEnrolmentBody(request.content);
+  const { origin } = bindToRequest(claims, request, { body: true, headers: [] }, settings, now);
   checkSameApp(claims, body);
   const challenge = settings.challenges.check(claims.nonce, 'enrol', now);
   await settings.signatures.check({ alg, key }, compact.signingInput, compact.signature);

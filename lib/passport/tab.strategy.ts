@@ -18,10 +18,11 @@ export interface TabPassportUser {
 }
 
 /**
- * The Passport strategy `tab`: `AuthGuard(['jwt', 'tab'])`, or `AuthGuard('jwt')` and then `AuthGuard('tab')`. It
- * verifies as `TabGuard` does and shares its verification; a user that another strategy has set stays. Strategies do
- * not see the handler, so the requirement is the module's `policy`; for another one derive a strategy and override
- * `requirement`. Passport's registry is process-wide: two strategies need two names.
+ * The Passport strategy `tab`: `@UseGuards(AuthGuard('jwt'), AuthGuard('tab'))` asks for both. A list, `AuthGuard(['jwt',
+ * 'tab'])`, is satisfied by either one, so a request with a good JWT would need no token. It verifies as `TabGuard` does
+ * and shares its verification; a user that another strategy has set stays. Strategies do not see the handler, so the
+ * requirement is the module's `policy`; for another one derive a strategy and override `requirement`. Passport's registry
+ * is process-wide: two strategies need two names.
  */
 @Injectable()
 export class TabStrategy extends PassportStrategy(Strategy, 'tab') {

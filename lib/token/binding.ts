@@ -55,8 +55,7 @@ function mediaType(headers: HeaderFields): string | undefined {
 }
 
 /** Ensures that the content is taken as the type it was signed as: `ct` is there exactly when `bh` is and there is a Content-Type. */
-export function checkContentType(claims: TabClaims, headers: HeaderFields, bound: boolean): void {
-  if (claims.bh === undefined && !bound) return;
+export function checkContentType(claims: TabClaims, headers: HeaderFields): void {
   const expected = claims.bh === undefined ? undefined : mediaType(headers);
   if (claims.ct !== expected) throw mismatch('ct is not the content type');
 }

@@ -15,7 +15,8 @@ export interface Origin {
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443' };
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/;
 const ABSOLUTE = /^(https?):\/\/([^/?#@\\]+)(\/[^?#\\]*)?$/i;
-const AUTHORITY = /^[a-z0-9.-]+(?::\d{1,5})?$|^\[[0-9a-f:.]+\](?::\d{1,5})?$/;
+/** Tested before anything is put in lower case: some letters outside ASCII have an ASCII letter for their lower case. */
+const AUTHORITY = /^[a-z0-9.-]+(?::\d{1,5})?$|^\[[0-9a-f:.]+\](?::\d{1,5})?$/i;
 
 function omitDefaultPort(scheme: string, authority: string): string {
   const suffix = `:${DEFAULT_PORTS[scheme]}`;
@@ -26,8 +27,8 @@ function splitAbsolute(url: string): { scheme: string; authority: string; path: 
   const match = ABSOLUTE.exec(url);
   if (match === null) return undefined;
   const scheme = (match[1] as string).toLowerCase();
+  if (!AUTHORITY.test(match[2] as string)) return undefined;
   const authority = (match[2] as string).toLowerCase();
-  if (!AUTHORITY.test(authority)) return undefined;
   return { scheme, authority: omitDefaultPort(scheme, authority), path: match[3] ?? '' };
 }
 
@@ -76,7 +77,8 @@ export class Origins {
   /** The origin that a request is for. A single one is the only one, whatever `Host` says; of several, the authority must select one. */
   select(authority: string | undefined): Origin {
     if (this.all.length === 1) return this.first;
-    const name = authority?.toLowerCase() ?? '';
+    // A malformed authority selects nothing, however it is made to end.
+    const name = authority !== undefined && AUTHORITY.test(authority) ? authority.toLowerCase() : '';
     const origin = this.#byAuthority.get(name) ?? this.all.find((each) => this.#isWithDefaultPort(each, name));
     if (origin === undefined)
       throw new TabError('request_mismatch', 'the authority of the request selects no configured origin');

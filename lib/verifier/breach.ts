@@ -17,7 +17,8 @@ export async function suspendOnBreach(
   now: number,
 ): Promise<void> {
   const threats = claims.rt.found.filter((name) => app.suspendOn.includes(name));
-  if (threats.length === 0 || (await claim) !== true) return;
+  // A claim that failed has not been won; its failure is for the claim's own step, after the policy, which looks again.
+  if (threats.length === 0 || (await claim.catch(() => false)) !== true) return;
   const reason = `threat found: ${threats.join(', ')}`.slice(0, 200);
   const { bindings, storeTimeout } = settings;
   await callStore('binding store', storeTimeout, () => bindings.suspend(instanceId, { reason, at: now }, threats));

@@ -73,35 +73,33 @@ export class TabVerifier {
     const proven: Proven = {};
     const record = (error?: TabError): TrustDecision => {
       const at = this.#settings.clock();
-      const decision = recordDecision({
-        id,
-        request,
-        proven,
-        error,
-        enforced,
-        at,
-        duration: performance.now() - started,
-      });
-      this.#onDecision(decision);
-      return decision;
+      return recordDecision({ id, request, proven, error, enforced, at, duration: performance.now() - started });
     };
     try {
       const accepted = await this.#prove(request, requirement, run, proven, id, enforced);
-      return {
-        ...accepted,
-        accepted: true,
-        decision: record(),
-        nextChallenge: this.#nextChallenge(requirement, run, proven),
-      };
+      const decision = record();
+      this.#onDecision(decision);
+      return { ...accepted, accepted: true, decision, nextChallenge: this.#nextChallenge(requirement, run, proven) };
     } catch (cause) {
       const error =
         cause instanceof TabError ? cause : new TabError('store_unavailable', 'unexpected error', { cause });
+      const decision = record(error);
+      this.#reportRefusal(decision);
       return {
         accepted: false,
         error,
-        decision: record(error),
+        decision,
         nextChallenge: this.#nextChallenge(requirement, run, proven, error),
       };
+    }
+  }
+
+  /** A failing observer turns an acceptance into a refusal, but must not keep a refusal from being answered. */
+  #reportRefusal(decision: TrustDecision): void {
+    try {
+      this.#onDecision(decision);
+    } catch {
+      // The answer is a refusal already.
     }
   }
 

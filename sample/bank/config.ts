@@ -57,7 +57,9 @@ function readDatabase(env: NodeJS.ProcessEnv, notes: string[]): DatabaseSettings
   if (url) {
     const settings = readDatabaseUrl(url);
     if (settings) return settings;
-    throw new BankConfigError('DATABASE_URL: write postgres://, mysql:// or mariadb://, then user:password@host:port/database');
+    throw new BankConfigError(
+      'DATABASE_URL: write postgres://, mysql:// or mariadb://, then user:password@host:port/database',
+    );
   }
   if (file) return { type: 'better-sqlite3', file };
   notes.push('DATABASE_FILE and DATABASE_URL are not set: SQLite in memory, forgotten when the process ends');

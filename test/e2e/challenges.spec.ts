@@ -96,6 +96,7 @@ describe.each(PLATFORMS)('challenges on $name', (platform) => {
   });
 
   it('are ignored where the policy asks for none', async () => {
+    app.clock.advance(16);
     expectAccepted(await device.send({ target: '/open/unchallenged', claims: { nonce: undefined } }));
     expectAccepted(await device.send({ target: '/open/unchallenged', claims: { nonce: 'not one of ours' } }));
   });

@@ -1,4 +1,4 @@
-import { Catch, Controller, Get, Header, UseFilters, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { Catch, Controller, Get, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { APP_FILTER, HttpAdapterHost } from '@nestjs/core';
 import { RequireTrust, TabDecisions } from 'nestjs-tab';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -34,8 +34,6 @@ class FreshController {
 
   @RequireTrust({ headers: ['accept'] })
   @Get('failing')
-  @Header('X-Reached', 'yes')
-  @UseFilters()
   failing(): never {
     throw new Error('handler failed');
   }

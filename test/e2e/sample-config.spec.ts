@@ -14,12 +14,18 @@ describe('the environment of the bank', () => {
     });
     expect(config.jwtSecret).toHaveLength(32);
     expect(config.jwtSecret).not.toEqual(readConfig({}, 3000).jwtSecret);
-    for (const name of ['DATABASE_FILE', 'TAB_SECRETS', 'JWT_SECRET']) expect(config.notes.join()).toContain(`${name} `);
+    for (const name of ['DATABASE_FILE', 'TAB_SECRETS', 'JWT_SECRET'])
+      expect(config.notes.join()).toContain(`${name} `);
   });
 
   it('may say everything, and then there is nothing to tell', () => {
     const config = readConfig(
-      { ORIGINS: 'https://a.example, https://b.example', TAB_SECRETS: `${SECRET}1,${SECRET}2`, JWT_SECRET: SECRET, DATABASE_FILE: '/data/bank.sqlite' },
+      {
+        ORIGINS: 'https://a.example, https://b.example',
+        TAB_SECRETS: `${SECRET}1,${SECRET}2`,
+        JWT_SECRET: SECRET,
+        DATABASE_FILE: '/data/bank.sqlite',
+      },
       3000,
     );
     expect(config).toMatchObject({
@@ -46,7 +52,9 @@ describe('the environment of the bank', () => {
     ['8080', 8080],
   ])('takes PORT %j for %i', (text, port) => expect(readPort(text)).toBe(port));
 
-  it.each(['x', '-1', '65536', '1e3', '80.5'])('refuses PORT %j', (text) => expect(() => readPort(text)).toThrow(BankConfigError));
+  it.each(['x', '-1', '65536', '1e3', '80.5'])('refuses PORT %j', (text) =>
+    expect(() => readPort(text)).toThrow(BankConfigError),
+  );
 
   it('prefers DATABASE_URL to DATABASE_FILE', () => {
     const { database } = readConfig({ DATABASE_URL: 'postgres://me@db/bank', DATABASE_FILE: 'x' }, 1);

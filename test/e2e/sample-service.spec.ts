@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataSource } from 'typeorm';
 import { dataSourceOptions } from '../../sample/bank/database/database-settings.js';
 import { Account, Transfer } from '../../sample/bank/database/entities.js';
+import { TransfersService } from '../../sample/bank/transfers/transfers.service.js';
 import { ENGINES, type Engine, type TestDatabase } from '../contract/engines.js';
 import { describeService } from '../utils/services.js';
 import { BankClient, settingsOf, startBank, told, type RunningBank } from './sample.harness.js';
@@ -28,7 +29,9 @@ function bankOn(engine: Engine): void {
     database = await engine.create();
     const settings = settingsOf(database.options);
     // All at once, on a database without any table.
-    banks = await Promise.all(Array.from({ length: processesOf(engine) }, () => startBank({ ...shared, database: settings })));
+    banks = await Promise.all(
+      Array.from({ length: processesOf(engine) }, () => startBank({ ...shared, database: settings })),
+    );
     dataSource = (banks[0] as RunningBank).app.get(DataSource);
     [alice, bob] = [new BankClient(banks), new BankClient(banks)];
     await alice.logIn('alice');
@@ -52,11 +55,32 @@ function bankOn(engine: Engine): void {
     await setBalance('alice-current', 1_000);
     await setBalance('bob-current', 0);
     const transfersBefore = await dataSource.manager.count(Transfer);
-    const answers = await Promise.all(Array.from({ length: 25 }, () => transfer(alice, 'alice-current', 'bob-current', 100)));
+    const answers = await Promise.all(
+      Array.from({ length: 25 }, () => transfer(alice, 'alice-current', 'bob-current', 100)),
+    );
     expect(count(answers)).toEqual({ '201': 10, '422': 15 });
     expect((await alice.balances())['alice-current']).toBe(0);
     expect(await bob.balances()).toEqual({ 'bob-current': 1_000 });
     expect(await dataSource.manager.count(Transfer)).toBe(transfersBefore + 10);
+  });
+
+  it('keeps a transfer that fails apart from those beside it', async () => {
+    await setBalance('alice-current', 1_000);
+    await setBalance('alice-savings', 1_000);
+    await setBalance('bob-current', 0);
+    const services = banks.map(({ app }) => app.get(TransfersService, { strict: false }));
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 30 }, (_, index) => {
+        // The latter is credited before it turns out that it can't be paid for.
+        const good = { from: 'alice-current', to: 'bob-current', amount: 10 };
+        const bad = { from: 'alice-savings', to: 'alice-current', amount: 5_000 };
+        const service = services[index % services.length] as TransfersService;
+        return service.transfer('alice', index % 2 === 0 ? good : bad);
+      }),
+    );
+    expect(count(outcomes.map(({ status }) => status))).toEqual({ fulfilled: 15, rejected: 15 });
+    expect(await alice.balances()).toEqual({ 'alice-current': 850, 'alice-savings': 1_000 });
+    expect(await bob.balances()).toEqual({ 'bob-current': 150 });
   });
 
   it('carries out opposite transfers at the same time', async () => {
@@ -64,7 +88,9 @@ function bankOn(engine: Engine): void {
     await setBalance('bob-current', 10_000);
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
-        index % 2 === 0 ? transfer(alice, 'alice-current', 'bob-current', 50) : transfer(bob, 'bob-current', 'alice-current', 70),
+        index % 2 === 0
+          ? transfer(alice, 'alice-current', 'bob-current', 50)
+          : transfer(bob, 'bob-current', 'alice-current', 70),
       ),
     );
     expect(count(answers)).toEqual({ '201': 20 });
@@ -95,13 +121,15 @@ function bankOn(engine: Engine): void {
     expect(answers).toEqual(banks.map(() => '401 invalid_session'));
   });
 
-  it('finds its tables as they are when it starts again', async () => {
-    if (!engine.durable) return expect(dataSource.options.database).toBe(':memory:');
+  it('finds its tables as they are when it starts again, or starts afresh in memory', async () => {
+    const isMemory = dataSource.options.database === ':memory:';
     const before = await alice.balances();
     const again = await startBank({ ...shared, database: settingsOf(database.options) });
     const client = new BankClient([again], { keyStore: alice.keyStore });
     client.accessToken = alice.accessToken;
-    expect(await client.balances()).toEqual(before);
+    const response = await client.send('GET', '/accounts');
+    expect(told(response)).toBe(isMemory ? '401 unknown_instance' : '200');
+    expect(isMemory ? before : await client.balances()).toEqual(before);
     await again.app.close();
   });
 

@@ -77,7 +77,7 @@ export class BankClient {
       clock,
       probes: ['debugger', 'hooking', 'tamper'].map((name) => ({ name, run: () => 'clear' as const })),
       fetch: (input, init = {}) => {
-        this.last = { path: String(input).slice(ORIGIN.length), init };
+        this.last = { path: (input instanceof Request ? input.url : input.toString()).slice(ORIGIN.length), init };
         return fetch(`${this.#next().url}${this.last.path}`, init);
       },
     });
@@ -87,7 +87,11 @@ export class BankClient {
   send(method: string, path: string, body?: unknown): Promise<Response> {
     const headers = new Headers(this.accessToken === '' ? {} : { Authorization: `Bearer ${this.accessToken}` });
     if (body !== undefined) headers.set('Content-Type', 'application/json');
-    return this.defender.fetch(`${ORIGIN}${path}`, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    return this.defender.fetch(`${ORIGIN}${path}`, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
   }
 
   /** Logs in and keeps the access token. */

@@ -70,7 +70,11 @@ describe('login', () => {
     const response = await newClient().send('POST', '/auth/login', body);
     expect(told(response)).toBe('401');
     expect(response.headers.get('tab-session')).toBeNull();
-    expect(await response.json()).toEqual({ statusCode: 401, error: 'Unauthorized', message: 'Wrong username or password' });
+    expect(await response.json()).toEqual({
+      statusCode: 401,
+      error: 'Unauthorized',
+      message: 'Wrong username or password',
+    });
   });
 
   it.each([
@@ -212,7 +216,11 @@ describe('transfers', () => {
     ['an unknown target', '404', transfer({ to: 'carol-current' })],
     ['money of somebody else', '403', transfer({ from: 'bob-current', to: 'alice-current' })],
     ['more than there is', '422', transfer({ amount: 10 ** 12 })],
-    ['more than there is, to an account before', '422', { from: 'alice-savings', to: 'alice-current', amount: 10 ** 12 }],
+    [
+      'more than there is, to an account before',
+      '422',
+      { from: 'alice-savings', to: 'alice-current', amount: 10 ** 12 },
+    ],
   ])('refuses %s with %s and moves nothing', async (_what, expected, body) => {
     const before = { ...(await alice.balances()), ...(await bob.balances()) };
     const response = await alice.send('POST', '/transfers', body);
@@ -253,7 +261,10 @@ describe('what a thief has', () => {
     const state = await bob.keyStore.loadState();
     const api = 'http://localhost:3000';
     const session = alice.defender.session;
-    await bob.keyStore.saveState({ instanceId: state?.instanceId ?? '', apis: { [api]: { ...state?.apis[api], session } } });
+    await bob.keyStore.saveState({
+      instanceId: state?.instanceId ?? '',
+      apis: { [api]: { ...state?.apis[api], session } },
+    });
     const thief = new BankClient([bank], { clock: clock.now, keyStore: bob.keyStore });
     thief.accessToken = bob.accessToken;
     expect(told(await thief.send('GET', '/accounts'))).toBe('401 invalid_session');
@@ -265,11 +276,21 @@ describe('what a thief has', () => {
     ['another audience', jwtSecret, { aud: 'com.example.shop' }, 'HS256'],
     ['another type', jwtSecret, { typ: 'JWT' }, 'HS256'],
     ['no expiry', jwtSecret, { exp: undefined }, 'HS256'],
-  ])("an access token for Alice under %s, in Alice's own session", async (_what, key, { typ = 'at+jwt', ...change }, alg) => {
-    const claims = { iss: 'com.example.bank', aud: 'com.example.bank', sub: 'alice', jti: 'x', exp: clock.ms / 1000 + 60, ...change };
-    alice.accessToken = await new SignJWT(claims).setProtectedHeader({ alg, typ: String(typ) }).sign(key);
-    expect(told(await alice.send('GET', '/accounts'))).toBe('401 invalid_session');
-  });
+  ])(
+    "an access token for Alice under %s, in Alice's own session",
+    async (_what, key, { typ = 'at+jwt', ...change }, alg) => {
+      const claims = {
+        iss: 'com.example.bank',
+        aud: 'com.example.bank',
+        sub: 'alice',
+        jti: 'x',
+        exp: clock.ms / 1000 + 60,
+        ...change,
+      };
+      alice.accessToken = await new SignJWT(claims).setProtectedHeader({ alg, typ: String(typ) }).sign(key);
+      expect(told(await alice.send('GET', '/accounts'))).toBe('401 invalid_session');
+    },
+  );
 
   it('a whole request, to send again', async () => {
     expect(told(await alice.send('POST', '/transfers', transfer()))).toBe('201');

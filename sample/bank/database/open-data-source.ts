@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 
 const ATTEMPTS = 10;
@@ -17,7 +18,16 @@ export async function openDataSource(options: DataSourceOptions | undefined): Pr
       return await new DataSource(options).initialize();
     } catch (error) {
       if (attempt === ATTEMPTS) throw error;
+      new Logger('Database').warn(
+        `The database is not ready (${codeOf(error)}); another process may be creating its tables. Trying again.`,
+      );
     }
     await pause(PAUSE + Math.random() * PAUSE * attempt);
   }
+}
+
+/** What went wrong, by its code alone: messages of drivers hold values. */
+function codeOf(error: unknown): string {
+  const { code, name } = error as { code?: unknown; name?: unknown };
+  return String(code ?? name);
 }

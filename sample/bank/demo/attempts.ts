@@ -15,8 +15,16 @@ const TWO_MINUTES = 120_000;
 export const ATTEMPTS: readonly Attempt[] = [
   { what: 'an honest transfer', expected: '201', run: honestTransfer },
   { what: 'the same request again, token and all', expected: '401 replayed_token', run: replay },
-  { what: 'a script with a stolen access token, no TAB token', expected: '401 missing_token', run: scriptWithAccessToken },
-  { what: 'stolen access token and session id in another enrolled instance', expected: '401 invalid_session', run: stolenSession },
+  {
+    what: 'a script with a stolen access token, no TAB token',
+    expected: '401 missing_token',
+    run: scriptWithAccessToken,
+  },
+  {
+    what: 'stolen access token and session id in another enrolled instance',
+    expected: '401 invalid_session',
+    run: stolenSession,
+  },
   { what: 'a changed amount', expected: '401 request_mismatch', run: changedAmount },
   { what: 'a changed query', expected: '401 request_mismatch', run: changedQuery },
   { what: 'an old token', expected: '401 stale_token', run: oldToken },

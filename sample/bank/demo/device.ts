@@ -63,7 +63,7 @@ export async function createThiefsDevice(api: string, stolenFrom: Device): Promi
 
 function overhear(wire: Wire): typeof fetch {
   return async (input, init = {}) => {
-    wire.request = { url: String(input), init };
+    wire.request = { url: input instanceof Request ? input.url : input.toString(), init };
     const response = await fetch(input, init);
     wire.challenge = response.headers.get('tab-nonce') ?? wire.challenge;
     return response;

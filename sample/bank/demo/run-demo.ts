@@ -19,7 +19,9 @@ export async function runDemo(attempts: readonly Attempt[] = ATTEMPTS): Promise<
   const app = await createBankApp(readConfig({}, port), { logger: ['error', 'fatal'] });
   try {
     await app.listen(port, '127.0.0.1');
-    const scene = await setScene(`http://127.0.0.1:${port}`, (id) => app.get(TabSessions).revoke(id, 'reported stolen'));
+    const scene = await setScene(`http://127.0.0.1:${port}`, (id) =>
+      app.get(TabSessions).revoke(id, 'reported stolen'),
+    );
     const rows: DemoRow[] = [];
     for (const attempt of attempts) rows.push(await tryOut(attempt, scene));
     await clearScene(scene);
@@ -30,7 +32,9 @@ export async function runDemo(attempts: readonly Attempt[] = ATTEMPTS): Promise<
 }
 
 async function tryOut({ what, expected, run }: Attempt, scene: Scene): Promise<DemoRow> {
-  const answered = await run(scene).catch((error: unknown) => `error: ${error instanceof Error ? error.message : String(error)}`);
+  const answered = await run(scene).catch(
+    (error: unknown) => `error: ${error instanceof Error ? error.message : String(error)}`,
+  );
   return { what, expected, answered, passed: answered === expected };
 }
 
@@ -41,7 +45,12 @@ export function formatDemo(rows: readonly DemoRow[]): string {
     ...rows.map((row) => [row.what, row.expected, row.answered, row.passed ? 'ok' : 'FAILED']),
   ];
   const widths = [0, 1, 2].map((column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  const table = lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
+  const table = lines.map((line) =>
+    line
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
   const passed = rows.filter((row) => row.passed).length;
   return [...table, '', `${passed} passed, ${rows.length - passed} failed`].join('\n');
 }

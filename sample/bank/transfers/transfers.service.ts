@@ -62,7 +62,13 @@ async function moveMoney(manager: EntityManager, { from, to, amount }: TransferO
   if (from < to) await credit();
 }
 
-async function change(manager: EntityManager, id: string, balance: string, amount: number, condition = '1 = 1'): Promise<boolean> {
+async function change(
+  manager: EntityManager,
+  id: string,
+  balance: string,
+  amount: number,
+  condition = '1 = 1',
+): Promise<boolean> {
   const { affected } = await manager
     .createQueryBuilder()
     .update(Account)

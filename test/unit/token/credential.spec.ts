@@ -5,7 +5,7 @@ import { HeaderFields } from '../../../lib/token/request.js';
 import { someClaims, thrownBy } from '../../utils/core/index.js';
 
 /** b64u(SHA-256("access-token")), by OpenSSL. */
-const HASH = 'PxbeZ9d_qD1oPlplsKoFWSV5OMbYVC5kFuaUxwMHk4s';
+const HASH = 'Pxa-1wifRlPl7yG_0oJNfzqq7MelmOfonFgOFgapzFI';
 const find = (raw: string[], cookie?: string) => findCredential(new HeaderFields(raw), cookie);
 
 describe('finding the credential', () => {

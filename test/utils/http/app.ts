@@ -54,7 +54,7 @@ export interface Watched {
   down: boolean;
 }
 
-function watch<T extends object>(store: T): { store: T; watched: Watched } {
+function watch<T extends object>(store: T, all: string[]): { store: T; watched: Watched } {
   const watched: Watched = { calls: [], down: false };
   const proxy = new Proxy(store, {
     get(target, name) {
@@ -62,6 +62,7 @@ function watch<T extends object>(store: T): { store: T; watched: Watched } {
       if (typeof value !== 'function') return value;
       return (...args: unknown[]) => {
         watched.calls.push(String(name));
+        all.push(String(name));
         if (watched.down) return Promise.reject(new Error('connection to secret-host refused'));
         return (value as (...args: unknown[]) => unknown).apply(target, args);
       };
@@ -98,6 +99,8 @@ export interface TestApp {
   readonly logs: LogRecorder;
   readonly nonces: Watched;
   readonly bindings: Watched;
+  /** The calls of both stores, in order. */
+  readonly storeCalls: readonly string[];
   readonly decisions: readonly TrustDecision[];
   /** A client that has not enrolled. */
   device(options?: Partial<DeviceOptions>): Device;
@@ -142,7 +145,8 @@ export async function createApp(platform: Platform, setup: AppSetup = {}): Promi
   const origin = `http://127.0.0.1:${port}`;
   const logs = new LogRecorder();
   const memory = memoryStores({ clock: clock.read });
-  const [nonces, bindings] = [watch(memory.nonces), watch(memory.bindings)];
+  const storeCalls: string[] = [];
+  const [nonces, bindings] = [watch(memory.nonces, storeCalls), watch(memory.bindings, storeCalls)];
   const options = optionsOf(setup, origin, clock, { nonces: nonces.store, bindings: bindings.store });
   const tab = [setup.module?.(options) ?? TabModule.forRoot(options)].flat();
   const root = { module: TestModule, imports: [...tab, ...imports], controllers: [...controllers], providers: [...providers] };
@@ -169,6 +173,7 @@ export async function createApp(platform: Platform, setup: AppSetup = {}): Promi
     logs,
     nonces: nonces.watched,
     bindings: bindings.watched,
+    storeCalls,
     decisions,
     device: (overrides = {}) => new Device({ port, origin, clock: clock.read, ...overrides }),
     stop: () => nest.close(),
@@ -184,7 +189,7 @@ export async function startApp(platform: Platform, setup: AppSetup = {}): Promis
 
 /** Calls that change what a store holds. Before the signature has verified there must be none. */
 export function writesOf(app: TestApp): string[] {
-  return [...app.nonces.calls, ...app.bindings.calls].filter((name) => !['load', 'findInstances', 'findSessions'].includes(name));
+  return app.storeCalls.filter((name) => !['load', 'findInstances', 'findSessions'].includes(name));
 }
 
 /** Everything that the application told operators: its log and its decision records. */

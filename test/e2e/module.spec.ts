@@ -1,0 +1,186 @@
+import { Controller, Get, Injectable, Module, Post } from '@nestjs/common';
+import { RequireTrust, TabModule, type TabModuleExtras, type TabOptions, type TabOptionsFactory } from 'nestjs-tab';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { BANK, createApp, startApp, type AppSetup, type TestApp } from '../utils/http/app.js';
+import { expectAccepted } from '../utils/http/expectations.js';
+import { PLATFORMS } from '../utils/http/platforms.js';
+import { OpenController } from './controllers.js';
+
+/** Gives the options on, as a configuration service of an application would. */
+@Injectable()
+class OptionsHolder implements TabOptionsFactory {
+  static options: TabOptions;
+
+  createTabOptions(): TabOptions {
+    return OptionsHolder.options;
+  }
+}
+
+@Module({ providers: [OptionsHolder], exports: [OptionsHolder] })
+class OptionsModule {}
+
+@Controller('feature')
+class FeatureController {
+  @RequireTrust({ session: 'none' })
+  @Get()
+  read(): object {
+    return { handler: 'feature' };
+  }
+}
+
+@Module({ controllers: [FeatureController] })
+class FeatureModule {}
+
+const FORMS: readonly (readonly [title: string, module: NonNullable<AppSetup['module']>])[] = [
+  ['forRoot', (options) => TabModule.forRoot(options)],
+  [
+    'forRootAsync with useFactory',
+    () =>
+      TabModule.forRootAsync({
+        imports: [OptionsModule],
+        inject: [OptionsHolder],
+        useFactory: async (holder: OptionsHolder) => Promise.resolve(holder.createTabOptions()),
+      }),
+  ],
+  ['forRootAsync with useClass', () => TabModule.forRootAsync({ useClass: OptionsHolder })],
+  ['forRootAsync with useExisting', () => TabModule.forRootAsync({ imports: [OptionsModule], useExisting: OptionsHolder })],
+];
+
+/** Hands the options to the holder and drops what is no option of the module. */
+function held(module: NonNullable<AppSetup['module']>): NonNullable<AppSetup['module']> {
+  return (options) => {
+    const { isGlobal: _isGlobal, endpoints: _endpoints, ...rest } = options;
+    OptionsHolder.options = rest;
+    return module(options);
+  };
+}
+
+describe.each(PLATFORMS)('TabModule on $name', (platform) => {
+  let app: TestApp | undefined;
+  afterEach(async () => {
+    await app?.stop();
+    app = undefined;
+    vi.unstubAllEnvs();
+  });
+
+  it.each(FORMS)('works by %s', async (_title, module) => {
+    app = await startApp(platform, { controllers: [OpenController], module: held(module), imports: [FeatureModule] });
+    const device = await app.device().enrolled();
+    expectAccepted(await device.send());
+    expectAccepted(await device.send({ target: '/feature' }));
+  });
+
+  it.each(FORMS)('takes endpoints and isGlobal beside %s', async (title, module) => {
+    const extras: TabModuleExtras = { endpoints: { prefix: '/trust/v1/' }, isGlobal: true };
+    const withExtras: NonNullable<AppSetup['module']> =
+      title === 'forRoot'
+        ? (options) => TabModule.forRoot({ ...options, ...extras })
+        : (options) => {
+            module(options);
+            return TabModule.forRootAsync({ ...extras, useFactory: () => OptionsHolder.options });
+          };
+    app = await startApp(platform, { controllers: [OpenController], module: held(withExtras) });
+    const device = await app.device({ prefix: '/trust/v1' }).enrolled();
+    expectAccepted(await device.send());
+  });
+
+  it('that is not global has to be imported where it is used', async () => {
+    const tab = { isGlobal: false };
+    await expect(createApp(platform, { tab, imports: [FeatureModule] })).rejects.toThrow(/resolve dependencies/);
+    app = await startApp(platform, { tab, controllers: [FeatureController] });
+    expectAccepted(await (await app.device().enrolled()).send({ target: '/feature' }));
+  });
+});
+
+@Controller('reading')
+class GetOnlyController {
+  @RequireTrust({ session: 'none' })
+  @Get()
+  read(): object {
+    return {};
+  }
+}
+
+@Controller('streaming')
+class StreamingController {
+  @RequireTrust({ session: 'none', body: false })
+  @Post()
+  upload(): object {
+    return {};
+  }
+}
+
+/** A controller with one guarded handler, asking for what a test says. */
+function guarded(...requirement: Parameters<typeof RequireTrust>) {
+  @Controller('asking')
+  class AskingController {
+    @RequireTrust(...requirement)
+    @Get()
+    read(): object {
+      return {};
+    }
+  }
+  return AskingController;
+}
+
+type Refused = readonly [title: string, setup: AppSetup, message: RegExp];
+
+const WRONG: readonly Refused[] = [
+  ['no origins', { tab: { origins: undefined } }, /origins: name what clients address/],
+  ['an empty list of origins', { tab: { origins: [] } }, /origins: name at least one/],
+  ['an http origin that is not loopback', { tab: { origins: 'http://bank.example' } }, /not https/],
+  ['an origin with a query', { tab: { origins: 'https://bank.example/?a' } }, /not an origin/],
+  ['the same origin twice', { tab: { origins: ['https://a.example', 'https://A.example:443'] } }, /there twice/],
+  ['no apps', { tab: { apps: [] } }, /apps: register at least one/],
+  ['an app that nobody could enrol with', { tab: { apps: [{ id: 'a', platform: 'ios' }] } }, /no instance could enrol/],
+  ['an app twice', { tab: { apps: [BANK, BANK] } }, /there twice/],
+  ['a short secret', { tab: { secrets: ['short'] } }, /at least 32 octets/],
+  ['no secret in the list', { tab: { secrets: [] } }, /at least one secret/],
+  ['an unknown policy', { controllers: [guarded('transfer')], tab: { policies: { login: {} } } }, /no policy 'transfer'.*known: 'login'/],
+  ['an unknown threat', { controllers: [guarded({ runtime: { require: ['rooted' as never] } })] }, /'rooted' is not a threat name/],
+  ['an unknown threat of an app', { tab: { apps: [{ ...BANK, suspendOn: ['rooted' as never] }] } }, /'rooted' is not a threat name/],
+  ['an unknown member', { controllers: [guarded({ sesion: 'none' } as never)] }, /unknown member 'sesion'/],
+  ['an unknown choice', { tab: { policy: { challenge: 'always' as never } } }, /policy\.challenge: write one of/],
+  ['an assurance that no format reaches', { controllers: [guarded({ assurance: 'tee' })] }, /asks for assurance 'tee', which no attestation format/],
+  ['a lifetime above the limit', { tab: { token: { lifetime: 121 } } }, /token\.lifetime/],
+  ['a tolerance above the limit', { tab: { token: { tolerance: 16 } } }, /token\.tolerance/],
+  ['an algorithm that never is one', { tab: { algorithms: ['HS256' as never] } }, /algorithms: 'HS256'/],
+  ['an unknown mode', { tab: { mode: 'off' as never } }, /mode: write one of/],
+  ['a body that is not kept', { controllers: [OpenController], rawBody: false, tab: { endpoints: false } }, /rawBody: true/],
+  ['an enrolment body that is not kept', { controllers: [GetOnlyController], rawBody: false }, /rawBody: true/],
+];
+
+describe.each(PLATFORMS)('start-up on $name', (platform) => {
+  beforeEach(() => vi.stubEnv('NODE_ENV', 'test'));
+  afterEach(() => vi.unstubAllEnvs());
+
+  it.each(WRONG)('fails with %s, and says what to write', async (_title, setup, message) => {
+    await expect(createApp(platform, setup)).rejects.toThrow(message);
+  });
+
+  it('needs no raw body where nothing binds one', async () => {
+    for (const controller of [GetOnlyController, StreamingController]) {
+      const app = await createApp(platform, { controllers: [controller], rawBody: false, tab: { endpoints: false } });
+      await app.stop();
+    }
+  });
+
+  it.each([
+    ['memory stores that nobody named', { stores: undefined, secrets: ['a secret of thirty-two octets or more'] }, /^stores: memory stores suit one process/],
+    ['a random secret that nobody named', { secrets: undefined }, /^secrets: a random secret suits one process/],
+  ] as const)('refuses %s in production, and warns elsewhere', async (_title, tab, message) => {
+    vi.stubEnv('NODE_ENV', 'production');
+    await expect(createApp(platform, { tab })).rejects.toThrow(message);
+    vi.stubEnv('NODE_ENV', 'development');
+    const app = await createApp(platform, { tab });
+    expect(app.logs.lines.some((line) => message.test(line))).toBe(true);
+    await app.stop();
+  });
+
+  it('allows both in production when they are named', async () => {
+    vi.stubEnv('NODE_ENV', 'production');
+    const app = await createApp(platform, { tab: { secrets: 'random' } });
+    expect(app.logs.lines.filter((line) => /suit/.test(line))).toEqual([]);
+    await app.stop();
+  });
+});
