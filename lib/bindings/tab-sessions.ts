@@ -70,7 +70,8 @@ export class TabSessions {
    */
   async rebind(trust: TrustContext, { credential }: { credential: string }): Promise<void> {
     return this.#answering(trust, async (verified) => {
-      if (typeof credential !== 'string' || credential === '') throw new TypeError('TabSessions.rebind: name the new credential');
+      if (typeof credential !== 'string' || credential === '')
+        throw new TypeError('TabSessions.rebind: name the new credential');
       const { session, instance } = verified;
       if (session === undefined)
         throw new TypeError("TabSessions.rebind: the route must require a session (session: 'required')");

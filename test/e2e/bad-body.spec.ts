@@ -29,11 +29,25 @@ const REFUSED: readonly (readonly [title: string, call: Call])[] = [
   ['a bh but chunks of nothing', post({ type: null, wire: { body: undefined, framing: 'chunked' } })],
   ['no ct', post({ claims: { ct: undefined } })],
   ['another ct', post({ claims: { ct: 'application/x-www-form-urlencoded' } })],
-  ['a ct with parameters', post({ type: 'application/json; charset=utf-8', claims: { ct: 'application/json; charset=utf-8' } })],
-  ['another Content-Type over the same octets', post({ claims: { ct: 'application/json' }, type: 'application/x-www-form-urlencoded' })],
+  [
+    'a ct with parameters',
+    post({ type: 'application/json; charset=utf-8', claims: { ct: 'application/json; charset=utf-8' } }),
+  ],
+  [
+    'another Content-Type over the same octets',
+    post({ claims: { ct: 'application/json' }, type: 'application/x-www-form-urlencoded' }),
+  ],
   ['two Content-Types', post({ headers: [['Content-Type', 'application/json']] })],
   ['Content-Encoding', post({ headers: [['Content-Encoding', 'br, identity']] })],
-  ['a Content-Encoding that is hidden behind identity', post({ headers: [['Content-Encoding', 'identity'], ['Content-Encoding', 'x-unknown']] })],
+  [
+    'a Content-Encoding that is hidden behind identity',
+    post({
+      headers: [
+        ['Content-Encoding', 'identity'],
+        ['Content-Encoding', 'x-unknown'],
+      ],
+    }),
+  ],
 ];
 
 /** Parsers may answer before any guard runs; that must be a refusal of theirs, never a fault or an acceptance. */
@@ -72,14 +86,26 @@ describe.each(PLATFORMS)('a body on $name', (platform) => {
     ['of characters outside ASCII', post({ body: '{"to":"Jürgen 💶"}' })],
     ['that is not there', { method: 'POST' }],
     ['of length 0', { method: 'POST', headers: [['Content-Length', '0']] }],
-    ['of length 0 with a type', { method: 'POST', headers: [['Content-Length', '0'], ['Content-Type', 'application/x-www-form-urlencoded']] }],
+    [
+      'of length 0 with a type',
+      {
+        method: 'POST',
+        headers: [
+          ['Content-Length', '0'],
+          ['Content-Type', 'application/x-www-form-urlencoded'],
+        ],
+      },
+    ],
   ] as const)('is accepted %s', async (_title, call) => {
     expectAccepted(await device.send(call));
   });
 
   it.each(['PUT', 'PATCH', 'DELETE'])('of a %s is bound as well', async (method) => {
     expectAccepted(await device.send({ method, body: JSON_BODY }));
-    expectRefusal(await device.send({ method, body: JSON_BODY, claims: { bh: undefined, ct: undefined } }), 'request_mismatch');
+    expectRefusal(
+      await device.send({ method, body: JSON_BODY, claims: { bh: undefined, ct: undefined } }),
+      'request_mismatch',
+    );
     expectRefusal(await device.send({ method, body: JSON_BODY, claims: { bh: digest('other') } }), 'request_mismatch');
   });
 
@@ -99,7 +125,8 @@ describe.each(PLATFORMS)('a body on $name', (platform) => {
 
   it('in gzip is refused, with the hash of either form', async () => {
     const body = gzipSync(JSON_BODY);
-    const gzip = (claims: Call['claims']) => device.send(post({ body, claims, headers: [['Content-Encoding', 'gzip']] }));
+    const gzip = (claims: Call['claims']) =>
+      device.send(post({ body, claims, headers: [['Content-Encoding', 'gzip']] }));
     for (const answer of [await gzip({}), await gzip({ bh: digest(JSON_BODY) })]) {
       // Fastify hands the encoded octets to its JSON parser, which gives up before any guard runs.
       if (platform.name === 'express') expectRefusal(answer, 'request_mismatch');
@@ -113,7 +140,12 @@ describe.each(PLATFORMS)('a body on $name', (platform) => {
       const answer = await device.send({ method: 'POST', body: BINARY, type });
       if (platform.name === 'fastify' && type !== 'text/plain') expectNeverReached(answer, 415);
       else expectRefusal(answer, 'request_mismatch');
-      const unbound = await device.send({ method: 'POST', body: BINARY, type, claims: { bh: undefined, ct: undefined } });
+      const unbound = await device.send({
+        method: 'POST',
+        body: BINARY,
+        type,
+        claims: { bh: undefined, ct: undefined },
+      });
       if (platform.name === 'fastify' && type !== 'text/plain') expectNeverReached(unbound, 415);
       else expectRefusal(unbound, 'request_mismatch');
     },
@@ -149,7 +181,10 @@ describe.each(PLATFORMS)('a body on $name with parsers that keep octets', (platf
     const call: Call = { method: 'POST', body: BINARY, type: `${type}; boundary=x` };
     expectAccepted(await device.send(call));
     expectAccepted(await device.send({ ...call, framing: 'chunked' }));
-    expectRefusal(await device.send({ ...call, wire: { body: Buffer.from(BINARY).fill(1, 0, 1) } }), 'request_mismatch');
+    expectRefusal(
+      await device.send({ ...call, wire: { body: Buffer.from(BINARY).fill(1, 0, 1) } }),
+      'request_mismatch',
+    );
     expectRefusal(await device.send({ ...call, claims: { ct: 'application/json' } }), 'request_mismatch');
   });
 
@@ -168,7 +203,7 @@ describe.each(PLATFORMS)('a streamed body on $name, on a route with body: false'
       controllers: [OpenController],
       configure: (nest) => {
         if (platform.name !== 'fastify') return;
-        const { server } = { server: (nest as NestFastifyApplication).getHttpAdapter().getInstance() };
+        const server = (nest as NestFastifyApplication).getHttpAdapter().getInstance();
         server.addContentTypeParser('application/octet-stream', (_request, _payload, done) => done(null));
       },
     });

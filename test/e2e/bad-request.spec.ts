@@ -1,3 +1,4 @@
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApp, toldBy, writesOf, type TestApp } from '../utils/http/app.js';
 import type { Call, Device } from '../utils/http/client.js';
@@ -49,10 +50,22 @@ const REFUSED: readonly Row[] = [
   ['an Authorization header without a credential', { headers: [['Authorization', 'Bearer']] }],
   ['an hd of another value', { headers: [['X-Amount', '2']], claims: { hd: { 'x-amount': digest('1') } } }],
   ['an hd of an absent header', { claims: { hd: { 'x-amount': digest('1') } } }],
-  ['an hd of a header that came twice', { headers: [['X-Amount', '1'], ['X-Amount', '2']], claims: { hd: { 'x-amount': digest('1') } } }],
+  [
+    'an hd of a header that came twice',
+    {
+      headers: [
+        ['X-Amount', '1'],
+        ['X-Amount', '2'],
+      ],
+      claims: { hd: { 'x-amount': digest('1') } },
+    },
+  ],
   ['a required hd missing', { method: 'POST', target: '/open/idempotent', headers: [['Idempotency-Key', 'k']] }],
   ['another app', { claims: { app: { id: 'com.example.other', ver: '2.1.0' } } }],
 ];
+
+/** What goes onto the wire, where one character is one octet. */
+const JOSE = Buffer.from('Jos\u00e9', 'latin1');
 
 const ACCEPTED: readonly Row[] = [
   ['a query', { target: '/open?a=1&a=2' }],
@@ -66,9 +79,19 @@ const ACCEPTED: readonly Row[] = [
   ['an hd that is right', { headers: [['X-Amount', '1']], claims: { hd: { 'x-amount': digest('1') } } }],
   [
     'a required hd',
-    { method: 'POST', target: '/open/idempotent', headers: [['Idempotency-Key', 'k']], claims: { hd: { 'idempotency-key': digest('k') } } },
+    {
+      method: 'POST',
+      target: '/open/idempotent',
+      headers: [['Idempotency-Key', 'k']],
+      claims: { hd: { 'idempotency-key': digest('k') } },
+    },
   ],
   ['an override header that nothing reads', { method: 'POST', headers: [['X-HTTP-Method-Override', 'DELETE']] }],
+  ['an hd of octets outside ASCII', { headers: [['X-Name', 'Jos\u00e9']], claims: { hd: { 'x-name': digest(JOSE) } } }],
+  [
+    'a credential of octets outside ASCII',
+    { headers: [['Authorization', 'Bearer Jos\u00e9']], claims: { ath: digest(JOSE) } },
+  ],
   ['every method of a handler', { method: 'OPTIONS', target: '/open/any' }],
 ];
 
@@ -146,7 +169,13 @@ describe.each(PLATFORMS)('a request on $name', (platform) => {
   it('says why in the record, and no more than the path', async () => {
     const answer = await device.send({ target: '/open?iban=DE00', claims: { htm: 'POST' } });
     const record = app.decisions.find(({ id }) => id === answer.json()['decision']);
-    expect(record).toMatchObject({ outcome: 'refused', code: 'request_mismatch', method: 'GET', path: '/open', enforced: true });
+    expect(record).toMatchObject({
+      outcome: 'refused',
+      code: 'request_mismatch',
+      method: 'GET',
+      path: '/open',
+      enforced: true,
+    });
     expect(toldBy(app)).not.toContain('DE00');
   });
 });
@@ -169,7 +198,11 @@ describe.each(PLATFORMS)('a method override on $name', (platform) => {
   afterAll(() => app.stop());
 
   it.each(['POST', 'DELETE'])('does not reach another handler with a token for %s', async (htm) => {
-    const answer = await device.send({ method: 'POST', headers: [['X-HTTP-Method-Override', 'DELETE']], claims: { htm } });
+    const answer = await device.send({
+      method: 'POST',
+      headers: [['X-HTTP-Method-Override', 'DELETE']],
+      claims: { htm },
+    });
     expectRefusal(answer, 'request_mismatch');
   });
 
@@ -177,5 +210,37 @@ describe.each(PLATFORMS)('a method override on $name', (platform) => {
     const answer = await device.send({ method: 'POST' });
     expectAccepted(answer);
     expect(answer.json()['handler']).toBe('write');
+  });
+});
+
+describe.each(PLATFORMS)('a target rewritten on $name', (platform) => {
+  let app: TestApp;
+  let device: Device;
+
+  beforeAll(async () => {
+    const rewrite = (url = '') => url.replace(/^\/old/, '/open');
+    app = await startApp(platform, {
+      controllers: [OpenController],
+      adapter:
+        platform.name === 'fastify'
+          ? new FastifyAdapter({ rewriteUrl: (request: { url?: string }) => rewrite(request.url) })
+          : undefined,
+      configure: (nest) => {
+        if (platform.name !== 'express') return;
+        nest.use((request: { url: string; originalUrl: string }, _reply: unknown, next: () => void) => {
+          request.url = request.originalUrl = rewrite(request.url);
+          next();
+        });
+      },
+    });
+    device = await app.device().enrolled();
+  });
+  afterAll(() => app.stop());
+
+  it('is the one that the socket received', async () => {
+    const answer = await device.send({ target: '/old?a=1' });
+    expectAccepted(answer);
+    expect(answer.json()['handler']).toBe('read');
+    expectRefusal(await device.send({ target: '/open?a=1', wire: { target: '/old?a=1' } }), 'request_mismatch');
   });
 });

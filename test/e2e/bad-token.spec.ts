@@ -38,10 +38,18 @@ const STRUCTURE: readonly Row[] = [
   ['padding', sent((t) => `${t}=`), 'malformed_token'],
   ['base64 of the other alphabet', segments(([a, b]) => [a ?? '', b ?? '', '++//']), 'malformed_token'],
   ['a segment of impossible length', segments(([a, b]) => [a ?? '', b ?? '', 'AAAAA']), 'malformed_token'],
-  ['trailing bits that are not zero', segments(([a, b, c = '']) => [a ?? '', b ?? '', `${c.slice(0, -1)}${spare(c.at(-1))}`]), 'malformed_token'],
+  [
+    'trailing bits that are not zero',
+    segments(([a, b, c = '']) => [a ?? '', b ?? '', `${c.slice(0, -1)}${spare(c.at(-1))}`]),
+    'malformed_token',
+  ],
   ['a quote', sent((t) => `"${t}"`), 'malformed_token'],
   ['a scheme before it', sent((t) => `TAB ${t}`), 'malformed_token'],
-  ['octets that are no UTF-8', segments(([a, , c]) => [a ?? '', Buffer.from([0x7b, 0xff, 0x7d]).toString('base64url'), c ?? '']), 'malformed_token'],
+  [
+    'octets that are no UTF-8',
+    segments(([a, , c]) => [a ?? '', Buffer.from([0x7b, 0xff, 0x7d]).toString('base64url'), c ?? '']),
+    'malformed_token',
+  ],
   ['a payload that is no JSON', payload('{'), 'malformed_token'],
   ['a payload that is an array', payload('[]'), 'malformed_token'],
   ['a payload that is null', payload('null'), 'malformed_token'],
@@ -99,9 +107,11 @@ function swapCase(id: string): string {
 }
 
 const CLAIMS: readonly Row[] = [
-  ...['jti', 'iat', 'htm', 'htu', 'app', 'rt'].map(
-    (name): Row => [`no ${name}`, claims({ [name]: undefined }), 'malformed_token'],
-  ),
+  ...['jti', 'iat', 'htm', 'htu', 'app', 'rt'].map((name): Row => [
+    `no ${name}`,
+    claims({ [name]: undefined }),
+    'malformed_token',
+  ]),
   ['jti of 21 characters', claims({ jti: 'a'.repeat(21) }), 'malformed_token'],
   ['jti of 65 characters', claims({ jti: 'a'.repeat(65) }), 'malformed_token'],
   ['jti with a dot', claims({ jti: `${'a'.repeat(30)}.` }), 'malformed_token'],
@@ -141,11 +151,19 @@ const CLAIMS: readonly Row[] = [
 
 const TIME: readonly Row[] = [
   ['iat 6 s ahead', (d) => claims({ iat: d.now + 6 }), 'stale_token'],
-  ['iat 66 s ago', (d) => claims({ iat: d.now - 66, rt: { at: d.now - 66, found: [], clear: [], sdk: 'x' } }), 'stale_token'],
+  [
+    'iat 66 s ago',
+    (d) => claims({ iat: d.now - 66, rt: { at: d.now - 66, found: [], clear: [], sdk: 'x' } }),
+    'stale_token',
+  ],
   ['iat 0', claims({ iat: 0, rt: { at: 0, found: [], clear: [], sdk: 'x' } }), 'stale_token'],
   ['iat at the end of time', claims({ iat: 2 ** 53 - 1 }), 'stale_token'],
   ['exp not after iat', (d) => claims({ exp: d.now }), 'stale_token'],
-  ['exp passed', (d) => claims({ iat: d.now - 20, exp: d.now - 5, rt: { at: d.now - 20, found: [], clear: [], sdk: 'x' } }), 'stale_token'],
+  [
+    'exp passed',
+    (d) => claims({ iat: d.now - 20, exp: d.now - 5, rt: { at: d.now - 20, found: [], clear: [], sdk: 'x' } }),
+    'stale_token',
+  ],
 ];
 
 const SIGNATURES: readonly Row[] = [
@@ -214,7 +232,9 @@ describe.each(PLATFORMS)('a bad token on $name', (platform) => {
   });
 
   it('with unknown members in header and claims is no bad one', async () => {
-    expectAccepted(await device.send({ header: { cty: 'x', extra: [1] }, claims: { extra: { deep: [] }, __proto__x: 1 } }));
+    expectAccepted(
+      await device.send({ header: { cty: 'x', extra: [1] }, claims: { extra: { deep: [] }, __proto__x: 1 } }),
+    );
   });
 
   it.each([-65, -1, 0, 5])('made %i s from now is in time', async (offset) => {
@@ -226,7 +246,9 @@ describe.each(PLATFORMS)('a bad token on $name', (platform) => {
     [-100, '100'],
     [100, '-100'],
   ])('made %i s from now learns the skew', async (offset, skew) => {
-    const answer = await device.send({ claims: { iat: device.now + offset, rt: { at: device.now - 100, found: [], clear: [], sdk: 'x/1' } } });
+    const answer = await device.send({
+      claims: { iat: device.now + offset, rt: { at: device.now - 100, found: [], clear: [], sdk: 'x/1' } },
+    });
     expectRefusal(answer, 'stale_token');
     expect(answer.header('tab-skew')).toBe(skew);
     expect(Date.parse(answer.header('date') ?? '')).toBe(app.clock.seconds * 1000);

@@ -1,3 +1,4 @@
+import type { TabStores } from 'nestjs-tab';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../utils/http/app.js';
 import type { Call, Device } from '../utils/http/client.js';
@@ -137,13 +138,19 @@ describe.each(PLATFORMS)('challenges on $name', (platform) => {
   });
 
   it('are shared by all who know the secret, in any order of rotation', async () => {
-    const [old, young] = ['old secret of at least 32 octets, of the tests', 'new secret of at least 32 octets, of the tests'];
+    const [old, young] = [
+      'old secret of at least 32 octets, of the tests',
+      'new secret of at least 32 octets, of the tests',
+    ];
     const nonces = { claim: () => Promise.resolve(true), sweep: () => Promise.resolve(0), volatility: undefined };
     const start = (secrets: string[]) =>
       startApp(platform, {
         clock: app.clock,
         controllers: [OpenController],
-        tab: (base) => ({ secrets, stores: { bindings: (base.stores as { bindings: never }).bindings, nonces } }),
+        tab: (base) => ({
+          secrets,
+          stores: { bindings: (base.stores as TabStores).bindings, nonces },
+        }),
       });
     const [issuing, rotated, ignorant] = [await start([old]), await start([young, old]), await start([young])];
     try {

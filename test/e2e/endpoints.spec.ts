@@ -31,7 +31,8 @@ describe.each(PLATFORMS)('endpoints on $name', (platform) => {
 
   const get = (target: string, host = `127.0.0.1:${app.port}`): Promise<Answer> =>
     exchange(app.port, { method: 'GET', target, headers: [['Host', host]] });
-  const post = (target: string): Promise<Answer> => exchange(app.port, { method: 'POST', target, headers: [['Host', 'x']] });
+  const post = (target: string): Promise<Answer> =>
+    exchange(app.port, { method: 'POST', target, headers: [['Host', 'x']] });
 
   it('are described, exactly', async () => {
     app = await startApp(platform);
@@ -61,7 +62,10 @@ describe.each(PLATFORMS)('endpoints on $name', (platform) => {
       },
     });
     expect((await get(DISCOVERY)).json()).toMatchObject({
-      endpoints: { challenge: 'https://api.example/bank/trust/challenge', instances: 'https://api.example/bank/trust/instances' },
+      endpoints: {
+        challenge: 'https://api.example/bank/trust/challenge',
+        instances: 'https://api.example/bank/trust/instances',
+      },
       algs: expect.arrayContaining(['ES256', 'EdDSA']),
       tokenLifetime: 30,
       challengeLifetime: 90,
@@ -70,7 +74,9 @@ describe.each(PLATFORMS)('endpoints on $name', (platform) => {
 
   it('are described at the origin that the request came to', async () => {
     app = await startApp(platform, { tab: { origins: ['https://a.example', 'https://b.example'] } });
-    expect((await get(DISCOVERY, 'b.example')).json()).toMatchObject({ endpoints: { challenge: 'https://b.example/tab/challenge' } });
+    expect((await get(DISCOVERY, 'b.example')).json()).toMatchObject({
+      endpoints: { challenge: 'https://b.example/tab/challenge' },
+    });
     expectRefusal(await get(DISCOVERY, 'c.example'), 'request_mismatch');
   });
 
@@ -132,11 +138,16 @@ describe.each(PLATFORMS)('endpoints on $name', (platform) => {
       configure: (nest) => nest.enableVersioning({ type: VersioningType.URI }),
     });
     const device = await app.device().enrolled();
-    expectRefusal(await device.send({ target: '/v1/versioned', wire: { target: '/v2/versioned' } }), 'request_mismatch');
+    expectRefusal(
+      await device.send({ target: '/v1/versioned', wire: { target: '/v2/versioned' } }),
+      'request_mismatch',
+    );
   });
 
   it('count their callers by address, and the window ends', async () => {
-    app = await startApp(platform, { tab: { apps: [BANK], limits: { enrolmentsPerMinute: 2, challengesPerMinute: 3 } } });
+    app = await startApp(platform, {
+      tab: { apps: [BANK], limits: { enrolmentsPerMinute: 2, challengesPerMinute: 3 } },
+    });
     for (let i = 0; i < 3; i += 1) expect((await post('/tab/challenge')).status).toBe(201);
     app.clock.advance(20);
     const limited = await post('/tab/challenge');
@@ -161,7 +172,14 @@ describe.each(PLATFORMS)('endpoints on $name', (platform) => {
   ])('count by X-Forwarded-For only behind a trusted proxy: %s', async (trustProxy, code) => {
     app = await startApp(platform, { trustProxy, tab: { limits: { enrolmentsPerMinute: 1, challengesPerMinute: 1 } } });
     const from = (address: string) =>
-      exchange(app.port, { method: 'POST', target: '/tab/challenge', headers: [['Host', 'x'], ['X-Forwarded-For', address]] });
+      exchange(app.port, {
+        method: 'POST',
+        target: '/tab/challenge',
+        headers: [
+          ['Host', 'x'],
+          ['X-Forwarded-For', address],
+        ],
+      });
     expect((await from('192.0.2.1')).status).toBe(201);
     expect((await from('192.0.2.2')).header('tab-error')).toBe(code);
   });

@@ -160,7 +160,10 @@ describe.each(PLATFORMS)('sessions on $name', (platform) => {
     expectRefusal(await phone.call(), 'invalid_session');
     expectRefusal(await tablet.call(), 'invalid_session');
     expectAccepted(await ben.call());
-    expect((await sessions.list(subject)).map(({ endReason }) => endReason)).toEqual(['password changed', 'password changed']);
+    expect((await sessions.list(subject)).map(({ endReason }) => endReason)).toEqual([
+      'password changed',
+      'password changed',
+    ]);
   });
 
   it('end with their instance', async () => {
@@ -257,7 +260,10 @@ describe.each(PLATFORMS)('sessions with a cookie on $name', (platform) => {
     const anna = await signIn(app, { credential: 'a%20b' });
     const ath = digest('a%20b');
     expectAccepted(await anna.call({ ...cookie('x=1; __Host-at=a%20b; y=2'), claims: { ath } }));
-    expectRefusal(await anna.call({ ...cookie('__Host-at=a%20b'), claims: { ath: digest('a b') } }), 'request_mismatch');
+    expectRefusal(
+      await anna.call({ ...cookie('__Host-at=a%20b'), claims: { ath: digest('a b') } }),
+      'request_mismatch',
+    );
     expectRefusal(await anna.call(cookie('__Host-at=a%20b')), 'request_mismatch');
   });
 

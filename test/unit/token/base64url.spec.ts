@@ -3,7 +3,9 @@ import { decodeBase64url, isBase64url } from '../../../lib/token/base64url.js';
 
 describe('isBase64url', () => {
   it.each(['A', 'AZaz09-_'])('takes %s', (text) => expect(isBase64url(text)).toBe(true));
-  it.each(['', '=', 'ab=', 'a+b', 'a/b', 'a b', 'a\n', 'ab\n', 'é', 'a.b'])('refuses %j', (text) => expect(isBase64url(text)).toBe(false));
+  it.each(['', '=', 'ab=', 'a+b', 'a/b', 'a b', 'a\n', 'ab\n', 'é', 'a.b'])('refuses %j', (text) =>
+    expect(isBase64url(text)).toBe(false),
+  );
 });
 
 describe('decodeBase64url', () => {

@@ -33,7 +33,8 @@ describe('htm', () => {
     ['', 'GET', 'GET', 'request_mismatch'],
     ['GET ', 'GET', 'GET', 'request_mismatch'],
   ])('htm %j, on the wire %s, handler of %s: %s', (htm, method, handlerMethod, outcome) =>
-    expect(thrownBy(() => checkMethod(claims({ htm }), aRequest({ method, handlerMethod })))).toBe(outcome));
+    expect(thrownBy(() => checkMethod(claims({ htm }), aRequest({ method, handlerMethod })))).toBe(outcome),
+  );
 });
 
 describe('htu', () => {
@@ -44,7 +45,8 @@ describe('htu', () => {
 });
 
 describe('qsh', () => {
-  const check = (qsh: string | undefined, query: string) => thrownBy(() => checkQuery(claims(qsh === undefined ? {} : { qsh }), { path: '/', query }));
+  const check = (qsh: string | undefined, query: string) =>
+    thrownBy(() => checkQuery(claims(qsh === undefined ? {} : { qsh }), { path: '/', query }));
   it.each([
     ['right', ABC, 'abc', 'accepted'],
     ['absent without a query', undefined, '', 'accepted'],
@@ -105,7 +107,9 @@ describe('presence of content: kind × bh × bound', () => {
 
 describe('bh', () => {
   const check = (bh: string | undefined, content?: string | RequestContent) =>
-    thrownBy(() => checkContentHash(claims(bh === undefined ? {} : { bh }), aRequest(content === undefined ? {} : { content })));
+    thrownBy(() =>
+      checkContentHash(claims(bh === undefined ? {} : { bh }), aRequest(content === undefined ? {} : { content })),
+    );
   it.each([
     ['right', ABC, 'abc', 'accepted'],
     ['of another content', ABC, 'abd', 'request_mismatch'],
@@ -123,22 +127,42 @@ describe('bh', () => {
 
 describe('ct', () => {
   const check = (ct: string | undefined, bh: string | undefined, ...raw: string[]) =>
-    thrownBy(() => checkContentType(claims({ ...(ct !== undefined && { ct }), ...(bh !== undefined && { bh }) }), fields(...raw)));
+    thrownBy(() =>
+      checkContentType(claims({ ...(ct !== undefined && { ct }), ...(bh !== undefined && { bh }) }), fields(...raw)),
+    );
   const json = ['Content-Type', 'application/json'];
   it.each([
     ['right', 'application/json', ABC, json, 'accepted'],
-    ['right, without parameters', 'application/json', ABC, ['content-type', 'Application/JSON; charset=utf-8'], 'accepted'],
+    [
+      'right, without parameters',
+      'application/json',
+      ABC,
+      ['content-type', 'Application/JSON; charset=utf-8'],
+      'accepted',
+    ],
     ['right, with spaces', 'text/plain', ABC, ['Content-Type', ' text/plain ;x=y'], 'accepted'],
     ['absent without a Content-Type', undefined, ABC, [], 'accepted'],
     ['absent without content', undefined, undefined, json, 'accepted'],
     ['missing', undefined, ABC, json, 'request_mismatch'],
     ['of another type', 'text/plain', ABC, json, 'request_mismatch'],
     ['in upper case', 'Application/JSON', ABC, json, 'request_mismatch'],
-    ['with parameters', 'application/json; charset=utf-8', ABC, ['Content-Type', 'application/json; charset=utf-8'], 'request_mismatch'],
+    [
+      'with parameters',
+      'application/json; charset=utf-8',
+      ABC,
+      ['Content-Type', 'application/json; charset=utf-8'],
+      'request_mismatch',
+    ],
     ['superfluous: no Content-Type', 'application/json', ABC, [], 'request_mismatch'],
     ['superfluous: no bh', 'application/json', undefined, json, 'request_mismatch'],
     ['empty, without a Content-Type', '', ABC, [], 'request_mismatch'],
-    ['of two Content-Types, the first', 'application/json', ABC, [...json, 'Content-Type', 'text/plain'], 'request_mismatch'],
+    [
+      'of two Content-Types, the first',
+      'application/json',
+      ABC,
+      [...json, 'Content-Type', 'text/plain'],
+      'request_mismatch',
+    ],
     ['of two equal Content-Types', 'application/json', ABC, [...json, ...json], 'request_mismatch'],
   ])('%s', (_what, ct, bh, raw, outcome) => expect(check(ct, bh, ...raw)).toBe(outcome));
 });
@@ -155,16 +179,34 @@ describe('hd', () => {
     ['right for an empty value', { a: EMPTY }, ['a'], ['A', ''], 'accepted'],
     ['absent but asked for', undefined, ['idempotency-key'], key, 'request_mismatch'],
     ['without the header asked for', {}, ['idempotency-key'], key, 'request_mismatch'],
-    ['without one of two asked for', { 'idempotency-key': ABC }, ['idempotency-key', 'b'], [...key, 'b', 'abc'], 'request_mismatch'],
+    [
+      'without one of two asked for',
+      { 'idempotency-key': ABC },
+      ['idempotency-key', 'b'],
+      [...key, 'b', 'abc'],
+      'request_mismatch',
+    ],
     ['asked for, and the request has none', undefined, ['idempotency-key'], [], 'request_mismatch'],
     ['wrong', { 'idempotency-key': EMPTY }, [], key, 'request_mismatch'],
     ['of a header that is not there', { b: ABC }, [], key, 'request_mismatch'],
     ['of a header that occurs twice', { 'idempotency-key': ABC }, [], [...key, ...key], 'request_mismatch'],
-    ['of a header that occurs twice in two cases', { 'idempotency-key': ABC }, [], [...key, 'IDEMPOTENCY-KEY', 'abc'], 'request_mismatch'],
+    [
+      'of a header that occurs twice in two cases',
+      { 'idempotency-key': ABC },
+      [],
+      [...key, 'IDEMPOTENCY-KEY', 'abc'],
+      'request_mismatch',
+    ],
     ['one right and one wrong', { 'idempotency-key': ABC, b: ABC }, [], [...key, 'b', 'abd'], 'request_mismatch'],
     ['of a header in another case', { 'idempotency-key': ABC }, [], ['Idempotency-Key', 'ABC'], 'request_mismatch'],
     ['naming a member of every object', { constructor: ABC }, ['constructor'], [], 'request_mismatch'],
-    ['not naming a member of every object that is asked for', {}, ['constructor'], ['constructor', 'abc'], 'request_mismatch'],
+    [
+      'not naming a member of every object that is asked for',
+      {},
+      ['constructor'],
+      ['constructor', 'abc'],
+      'request_mismatch',
+    ],
   ])('%s', (_what, hd, required, raw, outcome) => expect(check(hd, required, ...raw)).toBe(outcome));
 
   it('is over the octets of the value: one character an octet', () => {
@@ -182,5 +224,7 @@ describe('HeaderFields', () => {
     expect(headers.has('B')).toBe(false);
   });
   it('drops a name without a value', () => expect(fields('a').has('a')).toBe(false));
-  it.each(['__proto__', 'constructor', 'tostring'])('has no %s of its own', (name) => expect(fields().values(name)).toEqual([]));
+  it.each(['__proto__', 'constructor', 'tostring'])('has no %s of its own', (name) =>
+    expect(fields().values(name)).toEqual([]),
+  );
 });

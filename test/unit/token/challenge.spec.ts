@@ -9,8 +9,13 @@ const ONE = readSecret('1'.repeat(32));
 const TWO = readSecret('2'.repeat(32));
 const challenges = new Challenges([ONE], 300);
 const [ALICE, BOB] = [aKey('ES256', 'alice').id, aKey('ES256', 'bob').id];
-const outcome = (text: string | undefined, purpose: ChallengePurpose = 'request', now = NOW, instance?: string, by = challenges) =>
-  thrownBy(() => by.check(text, purpose, now, instance));
+const outcome = (
+  text: string | undefined,
+  purpose: ChallengePurpose = 'request',
+  now = NOW,
+  instance?: string,
+  by = challenges,
+) => thrownBy(() => by.check(text, purpose, now, instance));
 
 describe('challenges', () => {
   it('verify, with their times', () => {
@@ -37,8 +42,18 @@ describe('challenges', () => {
     expect(octets.subarray(32).equals(mac)).toBe(true);
   });
 
-  it.each([undefined, '', 'x', 'A'.repeat(22), 'A'.repeat(63), 'A'.repeat(64), 'A'.repeat(256), 'a.b', 'é', '!'.repeat(64)])('refuses %j', (text) =>
-    expect(outcome(text)).toBe('use_tab_nonce'));
+  it.each([
+    undefined,
+    '',
+    'x',
+    'A'.repeat(22),
+    'A'.repeat(63),
+    'A'.repeat(64),
+    'A'.repeat(256),
+    'a.b',
+    'é',
+    '!'.repeat(64),
+  ])('refuses %j', (text) => expect(outcome(text)).toBe('use_tab_nonce'));
 
   it('are refused with any octet changed', () => {
     for (const instance of [undefined, ALICE]) {
@@ -47,7 +62,9 @@ describe('challenges', () => {
         for (const bit of [1, 2, 4, 8, 16, 32, 64, 128]) {
           const copy = Buffer.from(octets);
           copy[at] = (copy[at] as number) ^ bit;
-          expect(outcome(copy.toString('base64url'), 'request', NOW, instance), `octet ${at}, bit ${bit}`).toBe('use_tab_nonce');
+          expect(outcome(copy.toString('base64url'), 'request', NOW, instance), `octet ${at}, bit ${bit}`).toBe(
+            'use_tab_nonce',
+          );
         }
       }
     }
@@ -55,7 +72,17 @@ describe('challenges', () => {
 
   it('are refused in any other spelling, or cut, or lengthened', () => {
     const text = challenges.issue('request', NOW);
-    for (const bad of [`${text}=`, `${text}A`, `${text}AAAA`, text.slice(0, -1), text.slice(4), ` ${text}`, `${text}\n`, `${text}.`, Buffer.from(text, 'base64url').toString('hex')]) {
+    for (const bad of [
+      `${text}=`,
+      `${text}A`,
+      `${text}AAAA`,
+      text.slice(0, -1),
+      text.slice(4),
+      ` ${text}`,
+      `${text}\n`,
+      `${text}.`,
+      Buffer.from(text, 'base64url').toString('hex'),
+    ]) {
       expect(outcome(bad), bad).toBe('use_tab_nonce');
     }
   });
@@ -90,7 +117,9 @@ describe('the life of a challenge', () => {
     [299, 'accepted'],
     [300, 'use_tab_nonce'],
     [1e6, 'use_tab_nonce'],
-  ])('%s seconds after it was made: %s', (after, expected) => expect(outcome(challenges.issue('request', NOW), 'request', NOW + after)).toBe(expected));
+  ])('%s seconds after it was made: %s', (after, expected) =>
+    expect(outcome(challenges.issue('request', NOW), 'request', NOW + after)).toBe(expected),
+  );
 
   it('is that of the node which made it', () => {
     const longer = new Challenges([ONE], 3600);
@@ -104,7 +133,8 @@ describe('the life of a challenge', () => {
     [151, true],
     [300, true],
   ])('after %s seconds of 300, past half: %s', (after, past) =>
-    expect(isPastHalfLife({ text: '', issuedAt: NOW, expiresAt: NOW + 300 }, NOW + after)).toBe(past));
+    expect(isPastHalfLife({ text: '', issuedAt: NOW, expiresAt: NOW + 300 }, NOW + after)).toBe(past),
+  );
 });
 
 describe('the secrets of challenges', () => {

@@ -25,7 +25,13 @@ describe('claim keys', () => {
 
   it('keep instances, ids and kinds apart', () => {
     const other = KID.toLowerCase();
-    const all = [jtiClaimKey(KID, JTI), jtiClaimKey(other, JTI), jtiClaimKey(KID, JTI.toLowerCase()), challengeClaimKey(JTI), challengeClaimKey(`${KID}.${JTI}`)];
+    const all = [
+      jtiClaimKey(KID, JTI),
+      jtiClaimKey(other, JTI),
+      jtiClaimKey(KID, JTI.toLowerCase()),
+      challengeClaimKey(JTI),
+      challengeClaimKey(`${KID}.${JTI}`),
+    ];
     expect(new Set(all).size).toBe(all.length);
   });
 });

@@ -9,15 +9,34 @@ function without(members: Members, name: string): Members {
 const read = (change: Members = {}) => readClaims(someClaims(change));
 const outcome = (change: Members) => thrownBy(() => read(change));
 
-const NOT_TIMES = [undefined, null, '1800000000', '', 1.5, NOW + 0.5, -1, -0.1, 2 ** 53, 1e300, Infinity, NaN, [], [NOW], {}, true];
+const NOT_TIMES = [
+  undefined,
+  null,
+  '1800000000',
+  '',
+  1.5,
+  NOW + 0.5,
+  -1,
+  -0.1,
+  2 ** 53,
+  1e300,
+  Infinity,
+  NaN,
+  [],
+  [NOW],
+  {},
+  true,
+];
 const NOT_STRINGS = [null, 0, 1, true, false, [], ['x'], {}];
 
 describe('required claims', () => {
   it.each(['jti', 'iat', 'htm', 'htu', 'app', 'rt'])('refuses a token without %s', (name) =>
-    expect(thrownBy(() => readClaims(without(someClaims(), name)))).toBe('malformed_token'));
+    expect(thrownBy(() => readClaims(without(someClaims(), name)))).toBe('malformed_token'),
+  );
 
   it.each(['exp', 'nonce', 'qsh', 'bh', 'ct', 'ath', 'sid', 'hd'])('takes a token without %s', (name) =>
-    expect(readClaims(someClaims())).toMatchObject({ [name]: undefined }));
+    expect(readClaims(someClaims())).toMatchObject({ [name]: undefined }),
+  );
 
   it('ignores unknown claims', () => {
     expect(read({ iss: 'x', aud: [], nbf: 'x', sub: null, JTI: 5, constructor: 1 })).not.toHaveProperty('iss');
@@ -42,28 +61,39 @@ describe('times', () => {
 describe('strings', () => {
   for (const name of ['nonce', 'qsh', 'bh', 'ct', 'ath', 'sid']) {
     it.each(NOT_STRINGS)(`refuses ${name} %j`, (value) => expect(outcome({ [name]: value })).toBe('malformed_token'));
-    it(`takes an empty ${name}, which later steps judge`, () => expect(read({ [name]: '' })).toMatchObject({ [name]: '' }));
+    it(`takes an empty ${name}, which later steps judge`, () =>
+      expect(read({ [name]: '' })).toMatchObject({ [name]: '' }));
   }
   for (const name of ['htm', 'htu']) {
-    it.each([undefined, ...NOT_STRINGS])(`refuses ${name} %j`, (value) => expect(outcome({ [name]: value })).toBe('malformed_token'));
+    it.each([undefined, ...NOT_STRINGS])(`refuses ${name} %j`, (value) =>
+      expect(outcome({ [name]: value })).toBe('malformed_token'),
+    );
   }
 });
 
 describe('jti', () => {
-  it.each(['a'.repeat(22), 'Az09-_'.repeat(10), 'a'.repeat(64)])('takes %s', (jti) => expect(read({ jti }).jti).toBe(jti));
-  it.each(['', 'a'.repeat(21), 'a'.repeat(65), `${'a'.repeat(22)}.`, `${'a'.repeat(22)}=`, `${'a'.repeat(22)}+`, `${'a'.repeat(22)} `, `${'a'.repeat(22)}\n`, `é${'a'.repeat(22)}`, ...NOT_STRINGS])(
-    'refuses %j',
-    (jti) => expect(outcome({ jti })).toBe('malformed_token'),
+  it.each(['a'.repeat(22), 'Az09-_'.repeat(10), 'a'.repeat(64)])('takes %s', (jti) =>
+    expect(read({ jti }).jti).toBe(jti),
   );
+  it.each([
+    '',
+    'a'.repeat(21),
+    'a'.repeat(65),
+    `${'a'.repeat(22)}.`,
+    `${'a'.repeat(22)}=`,
+    `${'a'.repeat(22)}+`,
+    `${'a'.repeat(22)} `,
+    `${'a'.repeat(22)}\n`,
+    `é${'a'.repeat(22)}`,
+    ...NOT_STRINGS,
+  ])('refuses %j', (jti) => expect(outcome({ jti })).toBe('malformed_token'));
 });
 
 describe('hd', () => {
-  it.each([
-    [{}],
-    [{ 'idempotency-key': 'x' }],
-    [{ a: '', 'x-b': 'c' }],
-    [JSON.parse('{"__proto__":"x"}') as Members],
-  ])('takes %j', (hd) => expect(read({ hd }).hd).toEqual(hd));
+  it.each([[{}], [{ 'idempotency-key': 'x' }], [{ a: '', 'x-b': 'c' }], [JSON.parse('{"__proto__":"x"}') as Members]])(
+    'takes %j',
+    (hd) => expect(read({ hd }).hd).toEqual(hd),
+  );
 
   it.each([
     [null],
@@ -90,18 +120,54 @@ describe('app', () => {
 
   it.each(['a', 'A.z_0:9-', 'x'.repeat(128)])('takes id %s', (id) => expect(readApp(app({ id })).id).toBe(id));
   it.each(['', 'x'.repeat(129), 'a b', 'a/b', 'a\n', 'ä', 'a@b', undefined, null, 1, [], {}])('refuses id %j', (id) =>
-    expect(outcome({ app: app({ id }) })).toBe('malformed_token'));
+    expect(outcome({ app: app({ id }) })).toBe('malformed_token'),
+  );
 
-  it.each(['0.0.0', '1.2.3', '10.20.30', '1.0.0-alpha', '1.0.0-alpha.1', '1.0.0-0.3.7', '1.0.0+20130313144700', '1.0.0-beta+exp.sha.5114f85', '1.0.0+0.build.1', '1.0.0-x-y-z.--'])(
-    'takes version %s',
-    (ver) => expect(readApp(app({ ver })).ver).toBe(ver),
-  );
-  it.each(['', '1', '1.2', 'v1.2.3', '=1.2.3', ' 1.2.3', '1.2.3 ', '1.2.3\n', '01.2.3', '1.02.3', '1.2.3-01', '1.2.3-', '1.2.3+', '1.2.3-a..b', '1.2.x', '1.2.3.4', '-1.0.0', '1.2.3-ä', 'latest', '>=1.0.0', `1.0.0-${'a'.repeat(123)}`, undefined, null, 1, 1.2, [], {}])(
-    'refuses version %j',
-    (ver) => expect(outcome({ app: app({ ver }) })).toBe('malformed_token'),
-  );
+  it.each([
+    '0.0.0',
+    '1.2.3',
+    '10.20.30',
+    '1.0.0-alpha',
+    '1.0.0-alpha.1',
+    '1.0.0-0.3.7',
+    '1.0.0+20130313144700',
+    '1.0.0-beta+exp.sha.5114f85',
+    '1.0.0+0.build.1',
+    '1.0.0-x-y-z.--',
+  ])('takes version %s', (ver) => expect(readApp(app({ ver })).ver).toBe(ver));
+  it.each([
+    '',
+    '1',
+    '1.2',
+    'v1.2.3',
+    '=1.2.3',
+    ' 1.2.3',
+    '1.2.3 ',
+    '1.2.3\n',
+    '01.2.3',
+    '1.02.3',
+    '1.2.3-01',
+    '1.2.3-',
+    '1.2.3+',
+    '1.2.3-a..b',
+    '1.2.x',
+    '1.2.3.4',
+    '-1.0.0',
+    '1.2.3-ä',
+    'latest',
+    '>=1.0.0',
+    `1.0.0-${'a'.repeat(123)}`,
+    undefined,
+    null,
+    1,
+    1.2,
+    [],
+    {},
+  ])('refuses version %j', (ver) => expect(outcome({ app: app({ ver }) })).toBe('malformed_token'));
 
   it.each([undefined, null, 'com.example.app', 1, [], ['com.example.app', '1.0.0'], {}])('refuses app %j', (value) =>
-    expect(outcome({ app: value })).toBe('malformed_token'));
-  it('leaves other members behind', () => expect(readApp(app({ build: 7 }))).toEqual({ id: 'com.example.app', ver: '1.4.0' }));
+    expect(outcome({ app: value })).toBe('malformed_token'),
+  );
+  it('leaves other members behind', () =>
+    expect(readApp(app({ build: 7 }))).toEqual({ id: 'com.example.app', ver: '1.4.0' }));
 });

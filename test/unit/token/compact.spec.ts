@@ -92,7 +92,8 @@ describe('parseCompact', () => {
 
 describe('JSON', () => {
   it.each(['', ' ', 'nul', '[{}]', '{"a":}', "{'a':1}", '{"a":NaN}', '{"a":1,}'])('refuses %j', (text) =>
-    expect(parseJsonObject(Buffer.from(text))).toBeUndefined());
+    expect(parseJsonObject(Buffer.from(text))).toBeUndefined(),
+  );
 
   it('survives nesting as deep as a token can be', () => {
     const deep = '['.repeat(3000) + ']'.repeat(3000);

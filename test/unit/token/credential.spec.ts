@@ -40,7 +40,11 @@ describe('finding the credential', () => {
 });
 
 describe('finding the credential in a cookie', () => {
-  const cookie = (...values: string[]) => find(values.flatMap((value) => ['Cookie', value]), 'session');
+  const cookie = (...values: string[]) =>
+    find(
+      values.flatMap((value) => ['Cookie', value]),
+      'session',
+    );
 
   it.each([
     [['session=access-token']],
@@ -57,8 +61,10 @@ describe('finding the credential in a cookie', () => {
     ['percent-encoded, not decoded', ['session=a%20b'], 'a%20b'],
   ])('takes the raw value %s', (_what, values, value) => expect(cookie(...values)?.value).toBe(value));
 
-  it.each([[[]], [['']], [['session']], [['session=']], [['SESSION=a']], [['a=session=b']], [['__proto__=a']]])('finds none in %j', (values) =>
-    expect(cookie(...values)).toBeUndefined());
+  it.each([[[]], [['']], [['session']], [['session=']], [['SESSION=a']], [['a=session=b']], [['__proto__=a']]])(
+    'finds none in %j',
+    (values) => expect(cookie(...values)).toBeUndefined(),
+  );
 
   it.each([
     ['the cookie twice', ['session=a; session=b']],
@@ -79,7 +85,9 @@ describe('finding the credential in a cookie', () => {
 describe('ath', () => {
   const check = (ath: string | undefined, sent: boolean) => {
     const claims = readClaims(someClaims(ath === undefined ? {} : { ath }));
-    return thrownBy(() => checkCredentialHash(claims, sent ? find(['Authorization', 'Bearer access-token']) : undefined));
+    return thrownBy(() =>
+      checkCredentialHash(claims, sent ? find(['Authorization', 'Bearer access-token']) : undefined),
+    );
   };
   it.each([
     ['right', HASH, true, 'accepted'],

@@ -1,5 +1,5 @@
 import { createHash, verify } from 'node:crypto';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { p1363ToDer } from '../../../lib/token/der.js';
 import { aKey, signAs } from '../../utils/core/index.js';
@@ -10,7 +10,11 @@ const der = (text: string) => p1363ToDer(hex(text)).toString('hex');
 describe('p1363ToDer', () => {
   it.each([
     ['plain', `01${'00'.repeat(31)} 02${'00'.repeat(31)}`, `3044 0220 01${'00'.repeat(31)} 0220 02${'00'.repeat(31)}`],
-    ['top bit set in both', `80${'00'.repeat(31)} ff${'00'.repeat(31)}`, `3046 0221 0080${'00'.repeat(31)} 0221 00ff${'00'.repeat(31)}`],
+    [
+      'top bit set in both',
+      `80${'00'.repeat(31)} ff${'00'.repeat(31)}`,
+      `3046 0221 0080${'00'.repeat(31)} 0221 00ff${'00'.repeat(31)}`,
+    ],
     ['short r and s', `${'00'.repeat(31)}01 ${'00'.repeat(30)}0102`, '3007 020101 02020102'],
     ['short with the top bit set', `${'00'.repeat(31)}80 ${'00'.repeat(30)}8000`, '3009 02020080 0203008000'],
     ['zero', '00'.repeat(64), '3006 020100 020100'],
@@ -21,7 +25,9 @@ describe('p1363ToDer', () => {
     fc.oneof(
       fc.uint8Array({ minLength: octets, maxLength: octets }),
       // Leading zeros are where the two forms differ.
-      fc.tuple(fc.integer({ min: 0, max: octets }), fc.uint8Array({ minLength: octets, maxLength: octets })).map(([zeros, octetsOf]) => octetsOf.fill(0, 0, zeros)),
+      fc
+        .tuple(fc.integer({ min: 0, max: octets }), fc.uint8Array({ minLength: octets, maxLength: octets }))
+        .map(([zeros, octetsOf]) => octetsOf.fill(0, 0, zeros)),
     );
 
   it.each([
@@ -30,7 +36,8 @@ describe('p1363ToDer', () => {
   ] as const)('judges every %s signature as the native encoding does', (alg, octets, digest) => {
     const { publicKey, privateKey } = aKey(alg);
     const data = Buffer.from('some data');
-    const native = (signature: Uint8Array) => verify(digest, data, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature);
+    const native = (signature: Uint8Array) =>
+      verify(digest, data, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature);
     const ours = (signature: Uint8Array) => verify(digest, data, publicKey, p1363ToDer(signature));
     fc.assert(
       fc.property(field(octets), field(octets), (r, s) => {
@@ -43,7 +50,10 @@ describe('p1363ToDer', () => {
   });
 
   it('keeps r and s: what DER says is what came in', () => {
-    const integer = (buffer: Buffer, at: number) => ({ value: BigInt(`0x${buffer.subarray(at + 2, at + 2 + (buffer[at + 1] as number)).toString('hex')}`), end: at + 2 + (buffer[at + 1] as number) });
+    const integer = (buffer: Buffer, at: number) => ({
+      value: BigInt(`0x${buffer.subarray(at + 2, at + 2 + (buffer[at + 1] as number)).toString('hex')}`),
+      end: at + 2 + (buffer[at + 1] as number),
+    });
     fc.assert(
       fc.property(field(32), field(32), (r, s) => {
         const encoded = p1363ToDer(Buffer.concat([r, s]));
@@ -60,7 +70,10 @@ describe('p1363ToDer', () => {
 
   it('lets no octet of a former buffer through', () => {
     for (let i = 0; i < 2000; i += 1) {
-      const r = createHash('sha256').update(`r${i}`).digest().fill(0, 0, i % 32);
+      const r = createHash('sha256')
+        .update(`r${i}`)
+        .digest()
+        .fill(0, 0, i % 32);
       const encoded = p1363ToDer(Buffer.concat([r, r]));
       expect(encoded[3]).toBe(encoded[(encoded[3] as number) + 5]);
       expect((encoded[4] as number) & 0x80).toBe(0);

@@ -35,19 +35,28 @@ describe('readPublicJwk', () => {
     expect(readPublicJwk({ ...P256, n: 'x', e: 'x' })).toEqual(P256);
   });
 
-  it.each(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'])('refuses the private member %s on every type of key, whatever its value', (member) => {
-    for (const jwk of [P256, P384, ED, RSA]) {
-      for (const value of ['AQ', '', null, undefined]) expect(read({ ...jwk, [member]: value })).toBe('malformed_token');
-    }
-  });
+  it.each(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'])(
+    'refuses the private member %s on every type of key, whatever its value',
+    (member) => {
+      for (const jwk of [P256, P384, ED, RSA]) {
+        for (const value of ['AQ', '', null, undefined])
+          expect(read({ ...jwk, [member]: value })).toBe('malformed_token');
+      }
+    },
+  );
 
-  it.each([undefined, null, 'oct', 'ec', 'EC ', 'rsa', 'okp', 'AKP', 1, ['EC'], 'toString', '__proto__'])('refuses kty %j', (kty) =>
-    expect(read({ ...P256, ...ED, ...RSA, kty })).toBe('malformed_token'));
+  it.each([undefined, null, 'oct', 'ec', 'EC ', 'rsa', 'okp', 'AKP', 1, ['EC'], 'toString', '__proto__'])(
+    'refuses kty %j',
+    (kty) => expect(read({ ...P256, ...ED, ...RSA, kty })).toBe('malformed_token'),
+  );
 
-  it.each(['P-521', 'P256', 'p-256', 'secp256k1', 'Ed25519', '', undefined, null, ['P-256'], '__proto__'])('refuses EC on curve %j', (crv) =>
-    expect(read({ ...P256, crv })).toBe('malformed_token'));
+  it.each(['P-521', 'P256', 'p-256', 'secp256k1', 'Ed25519', '', undefined, null, ['P-256'], '__proto__'])(
+    'refuses EC on curve %j',
+    (crv) => expect(read({ ...P256, crv })).toBe('malformed_token'),
+  );
   it.each(['Ed448', 'X25519', 'ed25519', 'P-256', undefined, null, ['Ed25519']])('refuses OKP on curve %j', (crv) =>
-    expect(read({ ...ED, crv })).toBe('malformed_token'));
+    expect(read({ ...ED, crv })).toBe('malformed_token'),
+  );
 
   for (const [name, jwk, members] of [
     ['P-256', P256, ['x', 'y']],
@@ -146,12 +155,20 @@ describe('thumbprint', () => {
     );
   });
   it('is that of the DPoP example of RFC 9449 section 6.1', () => {
-    const jwk = { kty: 'EC', crv: 'P-256', x: 'l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs', y: '9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA' } as const;
+    const jwk = {
+      kty: 'EC',
+      crv: 'P-256',
+      x: 'l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs',
+      y: '9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA',
+    } as const;
     expect(thumbprint(jwk)).toBe('0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I');
   });
-  it.each(['ES256', 'ES384', 'EdDSA', 'RS256'] as const)('has 43 characters and is made of the required members: %s', (alg) => {
-    const { jwk, id } = aKey(alg);
-    expect(thumbprint(jwk)).toBe(id);
-    expect(id).toMatch(/^[A-Za-z0-9_-]{43}$/);
-  });
+  it.each(['ES256', 'ES384', 'EdDSA', 'RS256'] as const)(
+    'has 43 characters and is made of the required members: %s',
+    (alg) => {
+      const { jwk, id } = aKey(alg);
+      expect(thumbprint(jwk)).toBe(id);
+      expect(id).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    },
+  );
 });

@@ -22,7 +22,9 @@ describe('configured origins', () => {
     ['http://localhost:3000', 'http://localhost:3000', 'localhost:3000', ''],
     ['http://127.0.0.1:3000', 'http://127.0.0.1:3000', '127.0.0.1:3000', ''],
     ['http://[::1]:3000', 'http://[::1]:3000', '[::1]:3000', ''],
-  ])('reads %s', (text, base, authority, prefix) => expect(one(text)).toEqual({ base, authority, prefix, href: base + prefix }));
+  ])('reads %s', (text, base, authority, prefix) =>
+    expect(one(text)).toEqual({ base, authority, prefix, href: base + prefix }),
+  );
 
   it.each([
     '',
@@ -71,14 +73,24 @@ describe('configured origins', () => {
     [['https://a.example', 'https://A.example:443']],
     [['https://a.example/x', 'https://a.example/y']],
     [['http://localhost:3000', 'https://localhost:3000']],
-  ])('refuses two that a request cannot tell apart: %j', (texts) => expect(() => new Origins(texts)).toThrow(/is there twice/));
+  ])('refuses two that a request cannot tell apart: %j', (texts) =>
+    expect(() => new Origins(texts)).toThrow(/is there twice/),
+  );
 });
 
 describe('selection of an origin', () => {
-  it.each(['api.example.com', 'evil.example', '', undefined, 'a b', 'api.example.com, evil.example'])('takes the single one whatever Host says: %j', (authority) =>
-    expect(new Origins(['https://api.example.com']).select(authority).base).toBe('https://api.example.com'));
+  it.each(['api.example.com', 'evil.example', '', undefined, 'a b', 'api.example.com, evil.example'])(
+    'takes the single one whatever Host says: %j',
+    (authority) =>
+      expect(new Origins(['https://api.example.com']).select(authority).base).toBe('https://api.example.com'),
+  );
 
-  const several = new Origins(['https://api.example.com', 'https://b.example.com:8443/v1', 'https://[2001:db8::1]', 'http://localhost:3000']);
+  const several = new Origins([
+    'https://api.example.com',
+    'https://b.example.com:8443/v1',
+    'https://[2001:db8::1]',
+    'http://localhost:3000',
+  ]);
   it.each([
     ['api.example.com', 'https://api.example.com'],
     ['API.Example.Com', 'https://api.example.com'],
@@ -112,7 +124,9 @@ describe('selection of an origin', () => {
     '[2001:db8:0::1]',
     'localhost',
     '__proto__',
-  ])('refuses the malformed or foreign %j', (authority) => expect(thrownBy(() => several.select(authority))).toBe('request_mismatch'));
+  ])('refuses the malformed or foreign %j', (authority) =>
+    expect(thrownBy(() => several.select(authority))).toBe('request_mismatch'),
+  );
 
   it('does not read a letter outside ASCII as its lower-case likeness', () => {
     const origins = new Origins(['https://bank.example', 'https://other.example']);
@@ -192,7 +206,9 @@ describe('htu', () => {
     ['https://api.example.com/a', false],
     ['https://api.example.com/GW/a', false],
     ['https://api.example.com/gw//a', false],
-  ])('has the prefix that a gateway strips: %s', (htu, equal) => expect(matches(htu, '/a', one('https://api.example.com/gw'))).toBe(equal));
+  ])('has the prefix that a gateway strips: %s', (htu, equal) =>
+    expect(matches(htu, '/a', one('https://api.example.com/gw'))).toBe(equal),
+  );
 
   it('takes an empty path only as the root of the origin', () => {
     expect(matches('https://api.example.com/gw/', '/', one('https://api.example.com/gw'))).toBe(true);
@@ -204,5 +220,7 @@ describe('htu', () => {
     ['HTTP://[::1]:3000/a', true],
     ['http://[0:0:0:0:0:0:0:1]:3000/a', false],
     ['http://localhost:3000/a', false],
-  ])('compares IPv6 hosts as written: %s', (htu, equal) => expect(matches(htu, '/a', one('http://[::1]:3000'))).toBe(equal));
+  ])('compares IPv6 hosts as written: %s', (htu, equal) =>
+    expect(matches(htu, '/a', one('http://[::1]:3000'))).toBe(equal),
+  );
 });

@@ -21,17 +21,29 @@ describe.each(MODES)('SignatureVerifier in mode %s', (mode) => {
     codeOf(() => new SignatureVerifier(mode).check(keyOf(alg, name), input, signature));
 
   it.each(TAB_ALGORITHMS)('takes a signature by %s', async (alg) => expect(await check(alg, by(alg))).toBe('accepted'));
-  it.each(TAB_ALGORITHMS)('refuses a signature by another key of %s', async (alg) => expect(await check(alg, by(alg, 'second'))).toBe('bad_signature'));
+  it.each(TAB_ALGORITHMS)('refuses a signature by another key of %s', async (alg) =>
+    expect(await check(alg, by(alg, 'second'))).toBe('bad_signature'),
+  );
   it.each(TAB_ALGORITHMS)('refuses a signature by %s over other octets', async (alg) =>
-    expect(await check(alg, by(alg), Buffer.from('header.payloaD'))).toBe('bad_signature'));
+    expect(await check(alg, by(alg), Buffer.from('header.payloaD'))).toBe('bad_signature'),
+  );
   it.each(TAB_ALGORITHMS)('refuses a signature by %s with a bit changed', async (alg) => {
     const signature = by(alg);
-    for (const at of [0, 1, signature.length / 2, signature.length - 1]) expect(await check(alg, flipped(signature, at))).toBe('bad_signature');
+    for (const at of [0, 1, signature.length / 2, signature.length - 1])
+      expect(await check(alg, flipped(signature, at))).toBe('bad_signature');
   });
   it.each(TAB_ALGORITHMS)('refuses a signature by %s of another length', async (alg) => {
     const signature = by(alg);
     const zero = Buffer.alloc(1);
-    for (const bad of [Buffer.alloc(0), zero, signature.subarray(1), signature.subarray(0, -1), Buffer.concat([zero, signature]), Buffer.concat([signature, zero]), Buffer.concat([signature, signature])]) {
+    for (const bad of [
+      Buffer.alloc(0),
+      zero,
+      signature.subarray(1),
+      signature.subarray(0, -1),
+      Buffer.concat([zero, signature]),
+      Buffer.concat([signature, zero]),
+      Buffer.concat([signature, signature]),
+    ]) {
       expect(await check(alg, bad)).toBe('bad_signature');
     }
   });
@@ -44,7 +56,15 @@ describe.each(MODES)('SignatureVerifier in mode %s', (mode) => {
     const [r, s] = [signature.subarray(0, 32), signature.subarray(32)];
     const zero = Buffer.alloc(32);
     const ones = Buffer.alloc(32, 0xff);
-    for (const [a, b] of [[zero, zero], [zero, s], [r, zero], [ORDER, s], [r, ORDER], [ones, ones], [ORDER, ORDER]] as const) {
+    for (const [a, b] of [
+      [zero, zero],
+      [zero, s],
+      [r, zero],
+      [ORDER, s],
+      [r, ORDER],
+      [ones, ones],
+      [ORDER, ORDER],
+    ] as const) {
       expect(await check('ES256', Buffer.concat([a, b]))).toBe('bad_signature');
     }
   });
@@ -60,17 +80,25 @@ describe.each(MODES)('SignatureVerifier in mode %s', (mode) => {
   it('refuses PSS with another salt length, and other digests', async () => {
     const { privateKey } = aKey('PS256');
     const padding = 6;
-    expect(await check('PS256', sign('sha256', INPUT, { key: privateKey, padding, saltLength: 20 }))).toBe('bad_signature');
-    expect(await check('PS256', sign('sha384', INPUT, { key: privateKey, padding, saltLength: 32 }))).toBe('bad_signature');
+    expect(await check('PS256', sign('sha256', INPUT, { key: privateKey, padding, saltLength: 20 }))).toBe(
+      'bad_signature',
+    );
+    expect(await check('PS256', sign('sha384', INPUT, { key: privateKey, padding, saltLength: 32 }))).toBe(
+      'bad_signature',
+    );
     expect(await check('RS256', sign('sha1', INPUT, aKey('RS256').privateKey))).toBe('bad_signature');
-    expect(await check('ES256', sign('sha384', INPUT, { key: aKey('ES256').privateKey, dsaEncoding: 'ieee-p1363' }))).toBe('bad_signature');
+    expect(
+      await check('ES256', sign('sha384', INPUT, { key: aKey('ES256').privateKey, dsaEncoding: 'ieee-p1363' })),
+    ).toBe('bad_signature');
   });
 
   it('judges many at once, each by itself', async () => {
     const verifier = new SignatureVerifier(mode);
     const good = by('ES256');
     const outcomes = await Promise.all(
-      Array.from({ length: 24 }, (_, i) => codeOf(() => verifier.check(keyOf('ES256'), INPUT, i % 3 === 0 ? flipped(good, i) : good))),
+      Array.from({ length: 24 }, (_, i) =>
+        codeOf(() => verifier.check(keyOf('ES256'), INPUT, i % 3 === 0 ? flipped(good, i) : good)),
+      ),
     );
     expect(outcomes).toEqual(Array.from({ length: 24 }, (_, i) => (i % 3 === 0 ? 'bad_signature' : 'accepted')));
   });
@@ -84,7 +112,8 @@ describe('verifySignature', () => {
 });
 
 describe('the table of algorithms', () => {
-  it('has the five of the protocol, and none for secrets', () => expect([...TAB_ALGORITHMS].sort()).toEqual(['ES256', 'ES384', 'EdDSA', 'PS256', 'RS256']));
+  it('has the five of the protocol, and none for secrets', () =>
+    expect([...TAB_ALGORITHMS].sort()).toEqual(['ES256', 'ES384', 'EdDSA', 'PS256', 'RS256']));
 
   it.each([
     ['ES256', ['ES256']],
@@ -94,7 +123,9 @@ describe('the table of algorithms', () => {
     ['RS256', ['PS256', 'RS256']],
   ] as const)('%s takes keys of its own type only', (alg, types) => {
     for (const other of TAB_ALGORITHMS) {
-      expect(SIGNATURE_ALGORITHMS[alg].accepts(aKey(other).jwk), other).toBe((types as readonly string[]).includes(other));
+      expect(SIGNATURE_ALGORITHMS[alg].accepts(aKey(other).jwk), other).toBe(
+        (types as readonly string[]).includes(other),
+      );
     }
   });
 
@@ -104,10 +135,14 @@ describe('the table of algorithms', () => {
     ['EdDSA', 64],
     ['PS256', 256],
     ['RS256', 256],
-  ] as const)('%s signatures have %s octets', (alg, octets) => expect(SIGNATURE_ALGORITHMS[alg].signatureOctets(aKey(alg).publicKey)).toBe(octets));
+  ] as const)('%s signatures have %s octets', (alg, octets) =>
+    expect(SIGNATURE_ALGORITHMS[alg].signatureOctets(aKey(alg).publicKey)).toBe(octets),
+  );
 
   it('knows no signature length for a key that is not RSA', () => {
     const { publicKey } = generateKeyPairSync('ed25519');
-    expect(SIGNATURE_ALGORITHMS.RS256.signatureOctets(createPublicKey(publicKey.export({ format: 'pem', type: 'spki' })))).toBe(0);
+    expect(
+      SIGNATURE_ALGORITHMS.RS256.signatureOctets(createPublicKey(publicKey.export({ format: 'pem', type: 'spki' }))),
+    ).toBe(0);
   });
 });

@@ -25,7 +25,9 @@ describe('iat', () => {
     [{ lifetime: 1, tolerance: 0 }, NOW - 1, 'accepted'],
     [{ lifetime: 1, tolerance: 0 }, NOW - 2, 'stale_token'],
     [{ lifetime: 1, tolerance: 0 }, NOW + 1, 'stale_token'],
-  ])('with %j, %s is %s', (window, iat, outcome) => expect(thrownBy(() => checkIssuedAt(claims({ iat }), NOW, window))).toBe(outcome));
+  ])('with %j, %s is %s', (window, iat, outcome) =>
+    expect(thrownBy(() => checkIssuedAt(claims({ iat }), NOW, window))).toBe(outcome),
+  );
 
   it.each([
     [NOW + 100, -100],
@@ -42,7 +44,8 @@ describe('iat', () => {
 });
 
 describe('exp', () => {
-  const outcome = (iat: number, exp?: number) => thrownBy(() => checkExpiry(claims({ iat, ...(exp !== undefined && { exp }) }), NOW, WINDOW));
+  const outcome = (iat: number, exp?: number) =>
+    thrownBy(() => checkExpiry(claims({ iat, ...(exp !== undefined && { exp }) }), NOW, WINDOW));
 
   it('may be absent', () => expect(outcome(NOW)).toBe('accepted'));
   it.each([
@@ -61,5 +64,7 @@ describe('the fence after the restart of a store that forgets', () => {
     [NOW - 1, 'stale_token'],
     [NOW + 15, 'stale_token'],
     [NOW + 16, 'accepted'],
-  ])('iat %s is %s', (iat, outcome) => expect(thrownBy(() => checkRestartFence(claims({ iat }), NOW + 20, NOW))).toBe(outcome));
+  ])('iat %s is %s', (iat, outcome) =>
+    expect(thrownBy(() => checkRestartFence(claims({ iat }), NOW + 20, NOW))).toBe(outcome),
+  );
 });

@@ -1,21 +1,41 @@
 import { describe, expect, it } from 'vitest';
-import { anApp, anInstanceOf, aWorld, NOW, outcomeOf, requiring, someEvidence, type World } from '../../utils/core/index.js';
+import {
+  anApp,
+  anInstanceOf,
+  aWorld,
+  NOW,
+  outcomeOf,
+  requiring,
+  someEvidence,
+  type World,
+} from '../../utils/core/index.js';
 
 const lenient = requiring({ runtime: { deny: [], require: [] } });
-const report = (...found: string[]) => ({ token: { claims: { rt: someEvidence({ found, clear: ['root', 'debugger'] }) } } });
+const report = (...found: string[]) => ({
+  token: { claims: { rt: someEvidence({ found, clear: ['root', 'debugger'] }) } },
+});
 const stateOf = async (world: World) => (await world.settings.bindings.load({ instanceId: world.key.id })).instance;
 
 describe('a threat that suspends', () => {
   it('suspends the instance which reports it, and refuses even where the policy is lenient', async () => {
     const world = await aWorld();
     expect(outcomeOf(await world.verify(report('hooking', 'vpn'), lenient))).toBe('insufficient_trust');
-    expect(await stateOf(world)).toMatchObject({ status: 'suspended', suspendedBy: ['hooking'], statusAt: NOW, statusReason: 'threat found: hooking' });
+    expect(await stateOf(world)).toMatchObject({
+      status: 'suspended',
+      suspendedBy: ['hooking'],
+      statusAt: NOW,
+      statusReason: 'threat found: hooking',
+    });
     expect(outcomeOf(await world.verify({}, lenient))).toBe('instance_suspended');
   });
 
   it('names all of them', async () => {
-    const world = await aWorld({ apps: new Map([['com.example.app', anApp({ suspendOn: ['hooking', 'root', 'x-acme-worm'] })]]) });
-    await world.verify({ token: { claims: { rt: someEvidence({ found: ['x-acme-worm', 'vpn', 'root'], clear: [] }) } } });
+    const world = await aWorld({
+      apps: new Map([['com.example.app', anApp({ suspendOn: ['hooking', 'root', 'x-acme-worm'] })]]),
+    });
+    await world.verify({
+      token: { claims: { rt: someEvidence({ found: ['x-acme-worm', 'vpn', 'root'], clear: [] }) } },
+    });
     expect((await stateOf(world))?.suspendedBy).toEqual(['x-acme-worm', 'root']);
   });
 

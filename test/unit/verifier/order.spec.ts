@@ -1,7 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import type { TabErrorCode } from '../../../lib/errors/codes.js';
 import type { TabRequest } from '../../../lib/token/request.js';
-import { aKey, aRequest, aToken, aWorld, claimKeyOf, CREDENTIAL, NOW, outcomeOf, requiring, SESSION_ID, sha, type Members, type World } from '../../utils/core/index.js';
+import {
+  aKey,
+  aRequest,
+  aToken,
+  aWorld,
+  claimKeyOf,
+  CREDENTIAL,
+  NOW,
+  outcomeOf,
+  requiring,
+  SESSION_ID,
+  sha,
+  type Members,
+  type World,
+} from '../../utils/core/index.js';
 import { CountingNonces } from './counting-nonces.js';
 
 const BODY = '{"amount":1}';
@@ -54,24 +68,42 @@ const BREAKS: readonly Break[] = [
   ['3 algorithm', 'unsupported_alg', (d) => (d.header.alg = 'ES384')],
   ['3 signature', 'bad_signature', (d) => (d.signature = Buffer.alloc(64, 1))],
   ['3 content', 'request_mismatch', (d) => (d.body = '{"amount":9}')],
-  ['4 instance', 'instance_suspended', (d, w) => d.prepare.push(() => w.settings.bindings.suspend(w.key.id, { reason: 'x', at: NOW - 1 }, []))],
+  [
+    '4 instance',
+    'instance_suspended',
+    (d, w) => d.prepare.push(() => w.settings.bindings.suspend(w.key.id, { reason: 'x', at: NOW - 1 }, [])),
+  ],
   ['4 app', 'request_mismatch', (d) => (d.claims.app = { id: 'com.example.other', ver: '1.0.0' })],
   ['4 session', 'invalid_session', (d) => (d.claims.sid = 'u'.repeat(32))],
   ['5 policy', 'insufficient_trust', (d) => (d.claims.rt = evidence({ at: NOW - 200, found: ['vpn'] }))],
-  ['6 claim', 'replayed_token', (d, w) => d.prepare.push(() => w.settings.nonces.claim(claimKeyOf(`jti.${w.key.id}.${JTI}`), NOW + 180))],
+  [
+    '6 claim',
+    'replayed_token',
+    (d, w) => d.prepare.push(() => w.settings.nonces.claim(claimKeyOf(`jti.${w.key.id}.${JTI}`), NOW + 180)),
+  ],
 ];
 
 function requestOf({ tokens, key, header, claims, signature, body }: Draft): TabRequest {
-  const token = aToken({ key, header, claims: { rt: evidence({ at: NOW - 200 }), ...claims }, ...(signature && { signature }) });
+  const token = aToken({
+    key,
+    header,
+    claims: { rt: evidence({ at: NOW - 200 }), ...claims },
+    ...(signature && { signature }),
+  });
   const headers = ['Content-Type', 'application/json', 'Authorization', `Bearer ${CREDENTIAL}`];
-  return aRequest({ method: 'POST', target: '/transfers?a=1', content: body, headers: [...headers, ...Array.from({ length: tokens }, () => ['TAB-Token', token]).flat()] });
+  return aRequest({
+    method: 'POST',
+    target: '/transfers?a=1',
+    content: body,
+    headers: [...headers, ...Array.from({ length: tokens }, () => ['TAB-Token', token]).flat()],
+  });
 }
 
 async function outcomeOfBreaks(breaks: readonly Break[]) {
   const nonces = new CountingNonces();
   const world = await aWorld({ nonces }, { session: true });
   const made = draft(world);
-  for (const [, , spoil] of [...breaks].reverse()) spoil(made, world);
+  for (const [, , spoil] of breaks.toReversed()) spoil(made, world);
   for (const each of made.prepare) await each();
   const prepared = nonces.calls.length;
   const before = await world.settings.bindings.load({ instanceId: world.key.id, sessionId: SESSION_ID });
@@ -87,16 +119,23 @@ describe('the order of checks', () => {
     expect({ code, claims }).toEqual({ code: 'accepted', claims: 1 });
   });
 
-  it.each(BREAKS)('%s alone: %s', async (_step, code, spoil) => expect((await outcomeOfBreaks([[_step, code, spoil]])).code).toBe(code));
+  it.each(BREAKS)('%s alone: %s', async (_step, code, spoil) =>
+    expect((await outcomeOfBreaks([[_step, code, spoil]])).code).toBe(code),
+  );
 
-  it.each(BREAKS.map(([step, code], i) => [step, code, i] as const))('%s with everything after it: %s', async (_step, code, i) =>
-    expect((await outcomeOfBreaks(BREAKS.slice(i))).code).toBe(code));
+  it.each(BREAKS.map(([step, code], i) => [step, code, i] as const))(
+    '%s with everything after it: %s',
+    async (_step, code, i) => expect((await outcomeOfBreaks(BREAKS.slice(i))).code).toBe(code),
+  );
 
   it.each(BREAKS.filter(([step]) => /^[123]/.test(step)))('%s spends nothing', async (_step, code, spoil) =>
-    expect((await outcomeOfBreaks([[_step, code, spoil]])).claims).toBe(0));
+    expect((await outcomeOfBreaks([[_step, code, spoil]])).claims).toBe(0),
+  );
 
-  it.each(BREAKS.filter(([step]) => /^[456]/.test(step)))('%s spends at most the one claim of the token', async (_step, code, spoil) =>
-    expect((await outcomeOfBreaks([[_step, code, spoil]])).claims).toBe(1));
+  it.each(BREAKS.filter(([step]) => /^[456]/.test(step)))(
+    '%s spends at most the one claim of the token',
+    async (_step, code, spoil) => expect((await outcomeOfBreaks([[_step, code, spoil]])).claims).toBe(1),
+  );
 
   it('records what was proven and nothing more', async () => {
     for (const [step, code, spoil] of BREAKS) {

@@ -1,13 +1,35 @@
 import { describe, expect, it } from 'vitest';
 import { TabVerifier } from '../../../lib/verifier/tab-verifier.js';
 import { KeyRing } from '../../../lib/verifier/key-ring.js';
-import { aKey, anInstanceOf, aWorld, CREDENTIAL, NOW, outcomeOf, requiring, SECRET, SESSION_ID, sha, someEvidence, World } from '../../utils/core/index.js';
+import {
+  aKey,
+  anInstanceOf,
+  aWorld,
+  CREDENTIAL,
+  NOW,
+  outcomeOf,
+  requiring,
+  SECRET,
+  SESSION_ID,
+  sha,
+  someEvidence,
+  World,
+} from '../../utils/core/index.js';
 
 const REQUIRED = requiring({ session: 'required' });
 
 describe('decision records', () => {
   it('hold no token, credential, challenge or secret, whatever the outcome', async () => {
-    const world = await aWorld({ credential: { verify: () => { throw new Error(`cannot verify ${CREDENTIAL}`); } } }, { session: true });
+    const world = await aWorld(
+      {
+        credential: {
+          verify: () => {
+            throw new Error(`cannot verify ${CREDENTIAL}`);
+          },
+        },
+      },
+      { session: true },
+    );
     const nonce = world.challenge();
     const parts = { session: true, target: `/accounts?card=4111&token=${CREDENTIAL}` };
     const spoiled = [
@@ -29,9 +51,18 @@ describe('decision records', () => {
       const request = world.request({ ...parts, token: { ...token, claims: { nonce, ...token.claims } } });
       tokens.push(...request.headers.values('tab-token'));
       const verification = await world.verifier.verify(request, REQUIRED);
-      if (!verification.accepted) tokens.push(); // the message is scanned with the records below
-      const text = JSON.stringify(world.decisions) + (verification.accepted ? '' : verification.error.message + JSON.stringify(verification.error));
-      for (const secret of [CREDENTIAL, sha(CREDENTIAL), nonce, SECRET, '4111', 'card=', world.key.jwk.kty === 'EC' ? world.key.jwk.x : '']) {
+      const text =
+        JSON.stringify(world.decisions) +
+        (verification.accepted ? '' : verification.error.message + JSON.stringify(verification.error));
+      for (const secret of [
+        CREDENTIAL,
+        sha(CREDENTIAL),
+        nonce,
+        SECRET,
+        '4111',
+        'card=',
+        world.key.jwk.kty === 'EC' ? world.key.jwk.x : '',
+      ]) {
         expect(text).not.toContain(secret);
       }
       for (const token of tokens) for (const segment of token.split('.')) expect(text).not.toContain(segment);
@@ -41,7 +72,10 @@ describe('decision records', () => {
 
   it('say what was decided about whom', async () => {
     const world = await aWorld({}, { session: true });
-    const verification = await world.verify({ session: true, target: '/a?b=c', token: { claims: { rt: someEvidence({ found: ['vpn'] }) } } }, requiring({ session: 'required', runtime: { deny: ['root'] } }));
+    const verification = await world.verify(
+      { session: true, target: '/a?b=c', token: { claims: { rt: someEvidence({ found: ['vpn'] }) } } },
+      requiring({ session: 'required', runtime: { deny: ['root'] } }),
+    );
     expect(outcomeOf(verification)).toBe('accepted');
     expect(world.decisions).toEqual([verification.decision]);
     expect(verification.decision).toEqual({
@@ -71,7 +105,9 @@ describe('decision records', () => {
 
   it('take no claim of a token that did not verify', async () => {
     const world = await aWorld();
-    const { decision } = await world.verify({ token: { signature: Buffer.alloc(64, 1), claims: { rt: someEvidence({ found: ['root'], clear: [] }) } } });
+    const { decision } = await world.verify({
+      token: { signature: Buffer.alloc(64, 1), claims: { rt: someEvidence({ found: ['root'], clear: [] }) } },
+    });
     expect(decision).toMatchObject({ code: 'bad_signature', threats: [], flags: [] });
     expect(decision).not.toHaveProperty('appId');
   });
@@ -86,7 +122,12 @@ describe('decision records', () => {
 describe('an observer of decisions that throws', () => {
   const throwing = async () => {
     const world = await aWorld();
-    return { world, verifier: new TabVerifier(world.settings, () => { throw new Error('full disk'); }) };
+    return {
+      world,
+      verifier: new TabVerifier(world.settings, () => {
+        throw new Error('full disk');
+      }),
+    };
   };
   it('turns an acceptance into a refusal', async () => {
     const { world, verifier } = await throwing();
@@ -94,7 +135,9 @@ describe('an observer of decisions that throws', () => {
   });
   it('keeps no refusal from being answered', async () => {
     const { world, verifier } = await throwing();
-    expect(outcomeOf(await verifier.verify(world.request({ token: { claims: { htm: 'PUT' } } }), requiring()))).toBe('request_mismatch');
+    expect(outcomeOf(await verifier.verify(world.request({ token: { claims: { htm: 'PUT' } } }), requiring()))).toBe(
+      'request_mismatch',
+    );
   });
 });
 
@@ -104,11 +147,16 @@ describe('the verifier', () => {
     expect(outcomeOf(await new TabVerifier(world.settings).verify(world.request(), requiring()))).toBe('accepted');
   });
 
-  it.each(['ES256', 'ES384', 'EdDSA', 'PS256', 'RS256'] as const)('accepts an instance with a key for %s', async (alg) => {
-    const world = await aWorld({}, { key: aKey(alg) });
-    expect(outcomeOf(await world.verify())).toBe('accepted');
-    expect(outcomeOf(await world.verify({ token: { signature: Buffer.alloc(alg === 'ES384' ? 96 : 64) } }))).toBe('bad_signature');
-  });
+  it.each(['ES256', 'ES384', 'EdDSA', 'PS256', 'RS256'] as const)(
+    'accepts an instance with a key for %s',
+    async (alg) => {
+      const world = await aWorld({}, { key: aKey(alg) });
+      expect(outcomeOf(await world.verify())).toBe('accepted');
+      expect(outcomeOf(await world.verify({ token: { signature: Buffer.alloc(alg === 'ES384' ? 96 : 64) } }))).toBe(
+        'bad_signature',
+      );
+    },
+  );
 
   it('takes Ed25519 for EdDSA', async () => {
     const world = await aWorld({}, { key: aKey('EdDSA') });
@@ -134,7 +182,8 @@ describe('the verifier', () => {
     const world = await new World({ keyCacheSize: 1 }).enrol();
     const other = aKey('ES256', 'second');
     await world.enrol(other);
-    for (const key of [world.key, other, world.key, other]) expect(outcomeOf(await world.verify({ token: { key } }))).toBe('accepted');
+    for (const key of [world.key, other, world.key, other])
+      expect(outcomeOf(await world.verify({ token: { key } }))).toBe('accepted');
     const ring = new KeyRing(1);
     ring.add(anInstanceOf(world.key));
     ring.add(anInstanceOf(other));

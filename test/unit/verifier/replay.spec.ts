@@ -23,7 +23,9 @@ describe('replays', () => {
   it('of 50 copies at once, exactly one is accepted', async () => {
     const world = await aWorld();
     const request = world.request();
-    const outcomes = (await Promise.all(Array.from({ length: 50 }, () => world.verifier.verify(resend(request), requiring())))).map(outcomeOf);
+    const outcomes = (
+      await Promise.all(Array.from({ length: 50 }, () => world.verifier.verify(resend(request), requiring())))
+    ).map(outcomeOf);
     expect(outcomes.filter((outcome) => outcome === 'accepted')).toHaveLength(1);
     expect(outcomes.filter((outcome) => outcome === 'replayed_token')).toHaveLength(49);
   });
@@ -39,14 +41,21 @@ describe('replays', () => {
     const world = await aWorld();
     const other = aKey('ES256', 'second');
     await world.enrol(other);
-    const outcomes = [await world.verify({ token: { claims: { jti: JTI } } }), await world.verify({ token: { key: other, claims: { jti: JTI } } })].map(outcomeOf);
+    const outcomes = [
+      await world.verify({ token: { claims: { jti: JTI } } }),
+      await world.verify({ token: { key: other, claims: { jti: JTI } } }),
+    ].map(outcomeOf);
     expect(outcomes).toEqual(['accepted', 'accepted']);
   });
 
   it('claim the key and the time of PROTOCOL section 6', async () => {
     const nonces = new CountingNonces();
     const world = await aWorld({ nonces });
-    await world.verify({ token: { claims: { jti: JTI, iat: NOW - 7, rt: { at: NOW - 20, found: [], clear: ['root', 'debugger'], sdk: 'x/1' } } } });
+    await world.verify({
+      token: {
+        claims: { jti: JTI, iat: NOW - 7, rt: { at: NOW - 20, found: [], clear: ['root', 'debugger'], sdk: 'x/1' } },
+      },
+    });
     expect(nonces.calls).toEqual([[claimKeyOf(`jti.${world.key.id}.${JTI}`), NOW - 7 + 180]]);
   });
 });
@@ -58,7 +67,10 @@ describe('single-use challenges', () => {
     const nonces = new CountingNonces();
     const world = await aWorld({ nonces });
     const nonce = world.challenge(world.key.id);
-    const outcomes = [await world.verify({ token: { claims: { nonce } } }, once), await world.verify({ token: { claims: { nonce } } }, once)].map(outcomeOf);
+    const outcomes = [
+      await world.verify({ token: { claims: { nonce } } }, once),
+      await world.verify({ token: { claims: { nonce } } }, once),
+    ].map(outcomeOf);
     expect(outcomes).toEqual(['accepted', 'use_tab_nonce']);
     expect(nonces.calls).toEqual([1, 2].map(() => [claimKeyOf(`challenge.${nonce}`), NOW + 300 + 60]));
   });
@@ -66,7 +78,9 @@ describe('single-use challenges', () => {
   it('are spent once by 50 tokens at once', async () => {
     const world = await aWorld();
     const nonce = world.challenge();
-    const outcomes = (await Promise.all(Array.from({ length: 50 }, () => world.verify({ token: { claims: { nonce } } }, once)))).map(outcomeOf);
+    const outcomes = (
+      await Promise.all(Array.from({ length: 50 }, () => world.verify({ token: { claims: { nonce } } }, once)))
+    ).map(outcomeOf);
     expect(outcomes.filter((outcome) => outcome === 'accepted')).toHaveLength(1);
     expect(outcomes.filter((outcome) => outcome === 'use_tab_nonce')).toHaveLength(49);
   });
@@ -76,16 +90,27 @@ describe('single-use challenges', () => {
     const request = world.request();
     expect(outcomeOf(await world.verifier.verify(request, once))).toBe('accepted');
     expect(outcomeOf(await world.verifier.verify(resend(request), once))).toBe('use_tab_nonce');
-    expect(outcomeOf(await world.verify({ token: { claims: { nonce: world.challenge(aKey('ES256', 'second').id) } } }, once))).toBe('use_tab_nonce');
+    expect(
+      outcomeOf(
+        await world.verify({ token: { claims: { nonce: world.challenge(aKey('ES256', 'second').id) } } }, once),
+      ),
+    ).toBe('use_tab_nonce');
   });
 });
 
 describe('the next challenge', () => {
-  const next = async (requirement: TrustRequirementOptions, age: number, parts: Parameters<World['verify']>[0] = {}) => {
+  const next = async (
+    requirement: TrustRequirementOptions,
+    age: number,
+    parts: Parameters<World['verify']>[0] = {},
+  ) => {
     const world = await aWorld({}, { session: true });
     const nonce = world.challenge();
     world.clock.advance(age);
-    const verification = await world.verify({ ...parts, token: { ...parts.token, claims: { nonce, ...parts.token?.claims } } }, requiring(requirement));
+    const verification = await world.verify(
+      { ...parts, token: { ...parts.token, claims: { nonce, ...parts.token?.claims } } },
+      requiring(requirement),
+    );
     return { world, verification, given: verification.nextChallenge };
   };
 
@@ -98,11 +123,25 @@ describe('the next challenge', () => {
     ['expired', {}, 300, {}, 'use_tab_nonce', true],
     ['missing', {}, 0, { token: { claims: { nonce: undefined } } }, 'use_tab_nonce', true],
     ['single-use, accepted', { challenge: 'single-use' }, 0, {}, 'accepted', true],
-    ['single-use, refused by policy', { challenge: 'single-use', minVersion: '9.0.0' }, 0, {}, 'insufficient_trust', true],
-    ['single-use, signature bad', { challenge: 'single-use' }, 0, { token: { signature: Buffer.alloc(64, 1) } }, 'bad_signature', false],
+    [
+      'single-use, refused by policy',
+      { challenge: 'single-use', minVersion: '9.0.0' },
+      0,
+      {},
+      'insufficient_trust',
+      true,
+    ],
+    [
+      'single-use, signature bad',
+      { challenge: 'single-use' },
+      0,
+      { token: { signature: Buffer.alloc(64, 1) } },
+      'bad_signature',
+      false,
+    ],
     ['request mismatch', {}, 151, { token: { claims: { htm: 'PUT' } } }, 'request_mismatch', false],
   ] as const)('%s', async (_what, requirement, age, parts, code, due) => {
-    const { verification, given } = await next(requirement as TrustRequirementOptions, age, parts as never);
+    const { verification, given } = await next(requirement, age, parts);
     expect(outcomeOf(verification)).toBe(code);
     expect(given !== undefined).toBe(due);
   });
@@ -117,7 +156,12 @@ describe('the next challenge', () => {
 
   it('is for anybody while nobody is verified', async () => {
     const { world, given } = await next({}, 300);
-    const challenge = world.settings.challenges.check(given, 'request', world.clock.seconds, aKey('ES256', 'second').id);
+    const challenge = world.settings.challenges.check(
+      given,
+      'request',
+      world.clock.seconds,
+      aKey('ES256', 'second').id,
+    );
     expect(isPastHalfLife(challenge, world.clock.seconds)).toBe(false);
   });
 });
@@ -130,7 +174,13 @@ describe('several guards on one request', () => {
     const load = world.settings.bindings.load.bind(world.settings.bindings);
     world.settings.bindings.load = (query) => ((loads += 1), load(query));
     const request = world.request({ session: true });
-    const requirements = [requiring(), requiring({ session: 'required' }), requiring({ minVersion: '9.0.0' }), requiring({ headers: ['x-a'] }), requiring()];
+    const requirements = [
+      requiring(),
+      requiring({ session: 'required' }),
+      requiring({ minVersion: '9.0.0' }),
+      requiring({ headers: ['x-a'] }),
+      requiring(),
+    ];
     const outcomes = [];
     for (const requirement of requirements) outcomes.push(outcomeOf(await world.verifier.verify(request, requirement)));
     expect(outcomes).toEqual(['accepted', 'accepted', 'insufficient_trust', 'request_mismatch', 'accepted']);
@@ -152,7 +202,9 @@ describe('several guards on one request', () => {
     const request = world.request();
     expect(outcomeOf(await world.verifier.verify(request, requiring()))).toBe('accepted');
     expect(outcomeOf(await world.verifier.verify(request, requiring({ session: 'required' })))).toBe('invalid_session');
-    expect(outcomeOf(await world.verifier.verify(request, requiring({ assurance: 'strongbox' })))).toBe('insufficient_trust');
+    expect(outcomeOf(await world.verifier.verify(request, requiring({ assurance: 'strongbox' })))).toBe(
+      'insufficient_trust',
+    );
   });
 
   it('spend the challenge too when one of them asks for single use', async () => {
@@ -161,7 +213,9 @@ describe('several guards on one request', () => {
     const request = world.request({ token: { claims: { nonce } } });
     expect(outcomeOf(await world.verifier.verify(request, requiring()))).toBe('accepted');
     expect(outcomeOf(await world.verifier.verify(request, requiring({ challenge: 'single-use' })))).toBe('accepted');
-    expect(outcomeOf(await world.verify({ token: { claims: { nonce } } }, requiring({ challenge: 'single-use' })))).toBe('use_tab_nonce');
+    expect(
+      outcomeOf(await world.verify({ token: { claims: { nonce } } }, requiring({ challenge: 'single-use' }))),
+    ).toBe('use_tab_nonce');
   });
 
   it('give the same answer for the same requirement', async () => {

@@ -2,7 +2,17 @@ import { describe, expect, it } from 'vitest';
 import type { BoundSession } from '../../../lib/bindings/binding.types.js';
 import { TabError } from '../../../lib/errors/tab-error.js';
 import type { CredentialFacts, CredentialVerifier } from '../../../lib/verifier/settings.js';
-import { aKey, aWorld, CREDENTIAL, NOW, outcomeOf, requiring, SESSION_ID, sha, type CallParts } from '../../utils/core/index.js';
+import {
+  aKey,
+  aWorld,
+  CREDENTIAL,
+  NOW,
+  outcomeOf,
+  requiring,
+  SESSION_ID,
+  sha,
+  type CallParts,
+} from '../../utils/core/index.js';
 
 const REQUIRED = requiring({ session: 'required' });
 const OTHER = 'another-credential';
@@ -24,7 +34,11 @@ async function outcome({ session = {}, verify, parts = {}, requirement = REQUIRE
   const verification = await world.verify({ session: true, ...parts }, requirement);
   return { code: outcomeOf(verification), verification };
 }
-const bearer = (credential: string): CallParts => ({ session: false, headers: ['Authorization', `Bearer ${credential}`], token: { claims: { sid: SESSION_ID } } });
+const bearer = (credential: string): CallParts => ({
+  session: false,
+  headers: ['Authorization', `Bearer ${credential}`],
+  token: { claims: { sid: SESSION_ID } },
+});
 
 describe('the life of a session', () => {
   it.each<[string, Case, string]>([
@@ -39,7 +53,11 @@ describe('the life of a session', () => {
     ['named with an impossible id', { parts: { token: { claims: { sid: 'x' } } } }, 'invalid_session'],
     ['named with an empty id', { parts: { token: { claims: { sid: '' } } } }, 'invalid_session'],
     ['named in another case', { parts: { token: { claims: { sid: SESSION_ID.toUpperCase() } } } }, 'invalid_session'],
-    ['without a credential on the request', { parts: { session: false, token: { claims: { sid: SESSION_ID } } } }, 'invalid_session'],
+    [
+      'without a credential on the request',
+      { parts: { session: false, token: { claims: { sid: SESSION_ID } } } },
+      'invalid_session',
+    ],
   ])('%s: %s', async (_what, made, code) => expect((await outcome(made)).code).toBe(code));
 
   it('is shown to the handler', async () => {
@@ -64,17 +82,28 @@ describe('what the policy asks for', () => {
     ['required, nothing named', 'required', false, {}, 'invalid_session', false],
     ['required, a live one named', 'required', true, {}, 'accepted', true],
   ])('%s', async (_what, session, named, bound, code, shown) => {
-    const { code: given, verification } = await outcome({ session: bound, parts: { session: named }, requirement: requiring({ session }) });
+    const { code: given, verification } = await outcome({
+      session: bound,
+      parts: { session: named },
+      requirement: requiring({ session }),
+    });
     expect(given).toBe(code);
     if (verification.accepted) expect(verification.context.subject !== undefined).toBe(shown);
   });
 });
 
 describe('whose the credential is (PROTOCOL section 11)', () => {
-  const facts = (given: CredentialFacts | undefined): CredentialVerifier => () => given;
+  const facts =
+    (given: CredentialFacts | undefined): CredentialVerifier =>
+    () =>
+      given;
   const instance = aKey().id;
   const unnamed = { credentialHash: null };
-  const previous = (until: number) => ({ credentialHash: sha('new'), previousCredentialHash: sha(CREDENTIAL), previousValidUntil: until });
+  const previous = (until: number) => ({
+    credentialHash: sha('new'),
+    previousCredentialHash: sha(CREDENTIAL),
+    previousValidUntil: until,
+  });
 
   it.each<[string, Case, string]>([
     ['(a) named', {}, 'accepted'],
@@ -82,24 +111,66 @@ describe('whose the credential is (PROTOCOL section 11)', () => {
     ['(a) none named, no verifier', { session: unnamed }, 'invalid_session'],
     ['(a) the one before, still valid', { session: previous(NOW + 1) }, 'accepted'],
     ['(a) the one before, no longer valid', { session: previous(NOW) }, 'invalid_session'],
-    ['(a) the one before, without a time', { session: { ...previous(0), previousValidUntil: null } }, 'invalid_session'],
+    [
+      '(a) the one before, without a time',
+      { session: { ...previous(0), previousValidUntil: null } },
+      'invalid_session',
+    ],
     ['(a) named, though the verifier knows nothing of it', { verify: facts(undefined) }, 'accepted'],
     ['(b) bound to this instance', { session: unnamed, verify: facts({ jkt: instance }) }, 'accepted'],
-    ['(b) bound to this instance, another named', { parts: bearer(OTHER), verify: facts({ jkt: instance }) }, 'accepted'],
-    ['(b) bound to another instance', { session: unnamed, verify: facts({ jkt: aKey('ES256', 'second').id }) }, 'invalid_session'],
+    [
+      '(b) bound to this instance, another named',
+      { parts: bearer(OTHER), verify: facts({ jkt: instance }) },
+      'accepted',
+    ],
+    [
+      '(b) bound to another instance',
+      { session: unnamed, verify: facts({ jkt: aKey('ES256', 'second').id }) },
+      'invalid_session',
+    ],
     ['(b) bound to nothing', { session: unnamed, verify: facts({ jkt: '' }) }, 'invalid_session'],
     ['(c) of the subject', { session: unnamed, verify: facts({ subject: 'alice' }) }, 'accepted'],
-    ['(c) of the subject, bound elsewhere', { session: unnamed, verify: facts({ subject: 'alice', jkt: aKey('ES256', 'second').id }) }, 'accepted'],
+    [
+      '(c) of the subject, bound elsewhere',
+      { session: unnamed, verify: facts({ subject: 'alice', jkt: aKey('ES256', 'second').id }) },
+      'accepted',
+    ],
     ['(c) of another subject', { session: unnamed, verify: facts({ subject: 'bob' }) }, 'invalid_session'],
-    ['(c) of the subject in another case', { session: unnamed, verify: facts({ subject: 'Alice' }) }, 'invalid_session'],
+    [
+      '(c) of the subject in another case',
+      { session: unnamed, verify: facts({ subject: 'Alice' }) },
+      'invalid_session',
+    ],
     ['(c) of nobody', { session: unnamed, verify: facts({ subject: '' }) }, 'invalid_session'],
     ['verified, and nothing is known', { session: unnamed, verify: facts({}) }, 'invalid_session'],
     ['not good', { session: unnamed, verify: facts(undefined) }, 'invalid_session'],
     ['not good, as null', { session: unnamed, verify: () => null as never }, 'invalid_session'],
     ['good, as a promise', { session: unnamed, verify: () => Promise.resolve({ subject: 'alice' }) }, 'accepted'],
-    ['the verifier throws', { session: unnamed, verify: () => { throw new Error('expired'); } }, 'invalid_session'],
-    ['the verifier rejects', { session: unnamed, verify: () => Promise.reject(new Error('expired')) }, 'invalid_session'],
-    ['the verifier cannot tell', { session: unnamed, verify: () => { throw new TabError('store_unavailable', 'no keys'); } }, 'store_unavailable'],
+    [
+      'the verifier throws',
+      {
+        session: unnamed,
+        verify: () => {
+          throw new Error('expired');
+        },
+      },
+      'invalid_session',
+    ],
+    [
+      'the verifier rejects',
+      { session: unnamed, verify: () => Promise.reject(new Error('expired')) },
+      'invalid_session',
+    ],
+    [
+      'the verifier cannot tell',
+      {
+        session: unnamed,
+        verify: () => {
+          throw new TabError('store_unavailable', 'no keys');
+        },
+      },
+      'store_unavailable',
+    ],
   ])('%s: %s', async (_what, made, code) => expect((await outcome(made)).code).toBe(code));
 
   it('asks the verifier once a request, with the credential, and not before the signature', async () => {
@@ -117,7 +188,10 @@ describe('whose the credential is (PROTOCOL section 11)', () => {
 
   it('takes the credential from the configured cookie', async () => {
     const world = await aWorld({ credential: { cookie: 'session' } }, { session: true });
-    const parts = { headers: ['Cookie', `session=${CREDENTIAL}`], token: { claims: { sid: SESSION_ID, ath: sha(CREDENTIAL) } } };
+    const parts = {
+      headers: ['Cookie', `session=${CREDENTIAL}`],
+      token: { claims: { sid: SESSION_ID, ath: sha(CREDENTIAL) } },
+    };
     expect(outcomeOf(await world.verify(parts, REQUIRED))).toBe('accepted');
   });
 

@@ -4,13 +4,4 @@ export { codeOf, outcomeOf, thrownBy } from './refusal.js';
 export { aRequest, type RequestParts } from './request.js';
 export { anApp, SECRET, someSettings } from './settings.js';
 export { aToken, signed, someClaims, someEvidence, type Members, type TokenParts } from './token.js';
-export {
-  anInstanceOf,
-  aSessionOf,
-  aWorld,
-  CREDENTIAL,
-  requiring,
-  SESSION_ID,
-  World,
-  type CallParts,
-} from './world.js';
+export { anInstanceOf, aSessionOf, aWorld, CREDENTIAL, requiring, SESSION_ID, World, type CallParts } from './world.js';

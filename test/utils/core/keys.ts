@@ -15,7 +15,8 @@ export const b64u = (data: string | Uint8Array): string => Buffer.from(data as U
 /** `b64u(SHA-256(data))`. */
 export const sha = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('base64url');
 /** The claim keys of PROTOCOL section 6. */
-export const claimKeyOf = (text: string): string => createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url');
+export const claimKeyOf = (text: string): string =>
+  createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url');
 
 function generate(alg: TabAlgorithm): { privateKey: KeyObject; publicKey: KeyObject } {
   if (alg === 'ES256') return generateKeyPairSync('ec', { namedCurve: 'P-256' });

@@ -1,6 +1,11 @@
 import type { AppInstance, BoundSession } from '../../../lib/bindings/binding.types.js';
 import type { TabRequest } from '../../../lib/token/request.js';
-import { mergeRequirements, DEFAULT_REQUIREMENT, type TrustRequirement, type TrustRequirementOptions } from '../../../lib/trust/requirement.js';
+import {
+  mergeRequirements,
+  DEFAULT_REQUIREMENT,
+  type TrustRequirement,
+  type TrustRequirementOptions,
+} from '../../../lib/trust/requirement.js';
 import type { TrustDecision } from '../../../lib/trust/trust-decision.js';
 import type { VerifierSettings } from '../../../lib/verifier/settings.js';
 import { TabVerifier } from '../../../lib/verifier/tab-verifier.js';
@@ -99,7 +104,11 @@ export class World {
   request(parts: CallParts = {}): TabRequest {
     const headers = [...(parts.headers ?? []), ...(parts.session ? ['Authorization', `Bearer ${CREDENTIAL}`] : [])];
     const { claims, key = this.key, ...token } = parts.token ?? {};
-    const text = aToken({ ...token, key, claims: { ...this.claimsFor({ ...parts, headers }), ...(parts.session && { sid: SESSION_ID }), ...claims } });
+    const text = aToken({
+      ...token,
+      key,
+      claims: { ...this.claimsFor({ ...parts, headers }), ...(parts.session && { sid: SESSION_ID }), ...claims },
+    });
     return aRequest({ ...parts, headers: [...headers, 'TAB-Token', text] });
   }
 
@@ -110,9 +119,11 @@ export class World {
   private claimsFor(parts: RequestParts): Members {
     const { method = 'GET', target = '/accounts', content, headers = [] } = parts;
     const mark = target.indexOf('?');
-    const field = (name: string) => headers[headers.findIndex((each, i) => i % 2 === 0 && each.toLowerCase() === name) + 1];
+    const field = (name: string) =>
+      headers[headers.findIndex((each, i) => i % 2 === 0 && each.toLowerCase() === name) + 1];
     const has = (name: string) => headers.some((each, i) => i % 2 === 0 && each.toLowerCase() === name);
-    const octets = typeof content === 'string' ? Buffer.from(content) : content?.kind === 'octets' ? content.octets : undefined;
+    const octets =
+      typeof content === 'string' ? Buffer.from(content) : content?.kind === 'octets' ? content.octets : undefined;
     return {
       iat: this.clock.seconds,
       nonce: this.challenge(),
@@ -121,14 +132,19 @@ export class World {
       ...(mark !== -1 && mark + 1 < target.length && { qsh: sha(target.slice(mark + 1)) }),
       ...(octets && { bh: sha(octets) }),
       ...(octets && has('content-type') && { ct: field('content-type')?.split(';')[0]?.trim().toLowerCase() }),
-      ...(has('authorization') && { ath: sha(Buffer.from((field('authorization') ?? '').replace(/^\S+ +/, ''), 'latin1')) }),
+      ...(has('authorization') && {
+        ath: sha(Buffer.from((field('authorization') ?? '').replace(/^\S+ +/, ''), 'latin1')),
+      }),
       rt: { at: this.clock.seconds - 10, found: [], clear: ['root', 'debugger', 'hooking'], sdk: 'tests/1.0.0' },
     };
   }
 }
 
 /** A world with an enrolled instance and, where asked for, Alice's session. */
-export async function aWorld(change: Partial<VerifierSettings> = {}, options: { session?: boolean; key?: TestKey } = {}): Promise<World> {
+export async function aWorld(
+  change: Partial<VerifierSettings> = {},
+  options: { session?: boolean; key?: TestKey } = {},
+): Promise<World> {
   const world = await new World(change, options.key).enrol();
   return options.session ? world.startSession() : world;
 }

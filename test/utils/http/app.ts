@@ -1,6 +1,14 @@
-import { createServer, type AddressInfo } from 'node:net';
-import { Module, type DynamicModule, type INestApplication, type LoggerService, type Provider, type Type } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { randomInt } from 'node:crypto';
+import { createServer } from 'node:net';
+import {
+  Module,
+  type DynamicModule,
+  type INestApplication,
+  type LoggerService,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
+import { NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
 import {
   memoryStores,
   TabDecisions,
@@ -40,7 +48,9 @@ export class LogRecorder implements LoggerService {
   readonly fatal = this.log;
 
   #keep(parts: readonly unknown[]): void {
-    this.lines.push(parts.map((part) => (part instanceof Error ? (part.stack ?? part.message) : inspect(part))).join(' '));
+    this.lines.push(
+      parts.map((part) => (part instanceof Error ? (part.stack ?? part.message) : inspect(part))).join(' '),
+    );
   }
 }
 
@@ -85,6 +95,8 @@ export interface AppSetup {
   readonly imports?: readonly (DynamicModule | Type)[];
   readonly rawBody?: boolean;
   readonly trustProxy?: boolean;
+  /** Instead of the platform's own. */
+  readonly adapter?: AbstractHttpAdapter;
   readonly cors?: boolean;
   readonly configure?: (app: INestApplication) => void;
   readonly clock?: FrozenClock;
@@ -110,15 +122,22 @@ export interface TestApp {
 /** The app that tests enrol with. */
 export const BANK = { id: 'com.example.bank', platform: 'android', allowUnattested: true } as const;
 
+/** Below the ports that systems give to clients, so that no connection under way takes one between the look and the listening. */
+const PORTS = { from: 12_000, to: 32_000 } as const;
+
 /** A loopback port that was free a moment ago. Origins name the port, so it has to be known before the application is made. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(PORTS.from, PORTS.to);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
+    probe.once('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
   });
 }
 
@@ -149,8 +168,13 @@ export async function createApp(platform: Platform, setup: AppSetup = {}): Promi
   const [nonces, bindings] = [watch(memory.nonces, storeCalls), watch(memory.bindings, storeCalls)];
   const options = optionsOf(setup, origin, clock, { nonces: nonces.store, bindings: bindings.store });
   const tab = [setup.module?.(options) ?? TabModule.forRoot(options)].flat();
-  const root = { module: TestModule, imports: [...tab, ...imports], controllers: [...controllers], providers: [...providers] };
-  const nest = await NestFactory.create(root, platform.adapter(setup.trustProxy ?? false), {
+  const root = {
+    module: TestModule,
+    imports: [...tab, ...imports],
+    controllers: [...controllers],
+    providers: [...providers],
+  };
+  const nest = await NestFactory.create(root, setup.adapter ?? platform.adapter(setup.trustProxy ?? false), {
     logger: logs,
     abortOnError: false,
     rawBody: setup.rawBody ?? true,

@@ -46,6 +46,8 @@ export interface DeviceOptions {
   readonly alg?: Alg;
   readonly key?: DeviceKey;
   readonly prefix?: string;
+  /** How requests travel; default HTTP/1.1, each over a connection of its own. */
+  readonly transport?: (port: number, request: WireRequest) => Promise<Answer>;
 }
 
 /** An enrolment. What is left out is valid, unattested. */
@@ -94,7 +96,7 @@ export class Device {
   /** A challenge for enrolment. */
   async challenge(): Promise<string> {
     const wire = { method: 'POST', target: `${this.#prefix}/challenge`, headers: [this.#host()] };
-    const answer = await exchange(this.#options.port, wire);
+    const answer = await this.#exchange(wire);
     if (answer.status !== 201) throw new Error(`no challenge: ${answer.status} ${answer.body.toString()}`);
     return answer.json()['challenge'] as string;
   }
@@ -154,6 +156,10 @@ export class Device {
     return this.#receive(wire);
   }
 
+  #exchange(wire: WireRequest): Promise<Answer> {
+    return (this.#options.transport ?? exchange)(this.#options.port, wire);
+  }
+
   get #prefix(): string {
     return this.#options.prefix ?? '/tab';
   }
@@ -162,7 +168,13 @@ export class Device {
     return ['Host', value];
   }
 
-  #claims(method: string, target: string, body: Buffer | undefined, type: string | null | undefined, call: Call): Members {
+  #claims(
+    method: string,
+    target: string,
+    body: Buffer | undefined,
+    type: string | null | undefined,
+    call: Call,
+  ): Members {
     const mark = target.indexOf('?');
     const path = mark === -1 ? target : target.slice(0, mark);
     const query = mark === -1 ? '' : target.slice(mark + 1);
@@ -184,7 +196,7 @@ export class Device {
   }
 
   async #receive(wire: WireRequest): Promise<Answer> {
-    const answer = await exchange(this.#options.port, wire);
+    const answer = await this.#exchange(wire);
     this.nonce = answer.header('tab-nonce') ?? this.nonce;
     return answer;
   }

@@ -22,8 +22,7 @@ const STATUS: Readonly<Record<string, number>> = {
   store_unavailable: 503,
 };
 
-const CHALLENGE =
-  /^TAB error="([a-z_]+)"(?:, requirement="(?:attestation|signature)")?(?:, max_age=\d+)?$/;
+const CHALLENGE = /^TAB error="([a-z_]+)"(?:, requirement="(?:attestation|signature)")?(?:, max_age=\d+)?$/;
 
 /** The headers that every refusal with this code carries. */
 export function expectRefusalHeaders(answer: Answer, code: string): void {

@@ -60,20 +60,15 @@ function dechunk(octets: Buffer): Buffer {
   }
 }
 
-/** Reads an answer that the end of the connection ends. */
-export function parseAnswer(octets: Buffer): Answer {
-  const end = octets.indexOf('\r\n\r\n');
-  if (end === -1) throw new Error('the server closed the connection without an answer');
-  const [statusLine = '', ...lines] = octets.toString('latin1', 0, end).split('\r\n');
-  const fields = lines.map((line) => {
-    const colon = line.indexOf(':');
-    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()] as const;
-  });
+/** An answer of these parts; field names in lower case. */
+export function answerOf(
+  status: number,
+  fields: readonly (readonly [name: string, value: string])[],
+  body: Buffer,
+): Answer {
   const all = (name: string) => fields.filter(([field]) => field === name.toLowerCase()).map(([, value]) => value);
-  const rest = octets.subarray(end + 4);
-  const body = all('transfer-encoding').includes('chunked') && rest.length > 0 ? dechunk(rest) : rest;
   return {
-    status: Number(statusLine.split(' ')[1]),
+    status,
     all,
     header: (name) => {
       const values = all(name);
@@ -83,6 +78,20 @@ export function parseAnswer(octets: Buffer): Answer {
     body,
     json: () => JSON.parse(body.toString('utf8')) as Record<string, unknown>,
   };
+}
+
+/** Reads an answer that the end of the connection ends. */
+export function parseAnswer(octets: Buffer): Answer {
+  const end = octets.indexOf('\r\n\r\n');
+  if (end === -1) throw new Error('the server closed the connection without an answer');
+  const [statusLine = '', ...lines] = octets.toString('latin1', 0, end).split('\r\n');
+  const fields = lines.map((line) => {
+    const colon = line.indexOf(':');
+    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()] as const;
+  });
+  const rest = octets.subarray(end + 4);
+  const chunked = fields.some(([name, value]) => name === 'transfer-encoding' && value === 'chunked');
+  return answerOf(Number(statusLine.split(' ')[1]), fields, chunked && rest.length > 0 ? dechunk(rest) : rest);
 }
 
 /** Sends octets to a loopback port and returns everything that comes back. */

@@ -1,0 +1,131 @@
+import 'reflect-metadata';
+import type { ExecutionContext } from '@nestjs/common';
+import { describe, expect, it } from 'vitest';
+import { TrustDeclared, TrustSkipped, type TrustDeclaration } from '../../../lib/decorators/trust-metadata.js';
+import { TabConfigError } from '../../../lib/errors/tab-error.js';
+import { handlerOf, RequirementResolver, type HandlerRef } from '../../../lib/guards/requirement-resolver.js';
+import { DEFAULT_REQUIREMENT, type TrustRequirementOptions } from '../../../lib/trust/requirement.js';
+
+interface Declared {
+  onClass?: TrustDeclaration;
+  onHandler?: TrustDeclaration;
+  skipClass?: boolean;
+  skipHandler?: boolean;
+}
+
+/** A controller with one handler, declared as given. */
+function aHandler({ onClass, onHandler, skipClass, skipHandler }: Declared = {}): HandlerRef {
+  class Transfers {
+    create(): void {}
+  }
+  const handler = Transfers.prototype.create;
+  const put = (decorator: ClassDecorator & MethodDecorator, target: 'class' | 'handler') =>
+    target === 'class'
+      ? decorator(Transfers)
+      : decorator(
+          Transfers.prototype,
+          'create',
+          Object.getOwnPropertyDescriptor(Transfers.prototype, 'create') as PropertyDescriptor,
+        );
+  if (onClass) put(TrustDeclared(onClass), 'class');
+  if (onHandler) put(TrustDeclared(onHandler), 'handler');
+  if (skipClass !== undefined) put(TrustSkipped(skipClass), 'class');
+  if (skipHandler !== undefined) put(TrustSkipped(skipHandler), 'handler');
+  return { controller: Transfers, handler };
+}
+const members = (each: TrustRequirementOptions): TrustDeclaration => ({ members: each });
+
+describe('RequirementResolver', () => {
+  it('is as strict as the default where nothing is said', () =>
+    expect(new RequirementResolver().resolve(aHandler())).toEqual(DEFAULT_REQUIREMENT));
+
+  it('lays class over module and handler over class, member by member', () => {
+    const resolver = new RequirementResolver({
+      session: 'none',
+      challenge: 'none',
+      minVersion: '1.0.0',
+      runtime: { maxAge: 10, deny: [] },
+    });
+    const ref = aHandler({
+      onClass: members({ challenge: 'recent', minVersion: '2.0.0', runtime: { maxAge: 20 } }),
+      onHandler: members({ minVersion: '3.0.0' }),
+    });
+    expect(resolver.resolve(ref)).toEqual({
+      ...DEFAULT_REQUIREMENT,
+      session: 'none',
+      challenge: 'recent',
+      minVersion: '3.0.0',
+      runtime: { deny: [], require: 'declared', maxAge: 20 },
+    });
+  });
+
+  it('lays members over the named policy beside them', () => {
+    const resolver = new RequirementResolver({}, { transfer: { challenge: 'single-use', assurance: 'tee' } });
+    const ref = aHandler({ onHandler: { policy: 'transfer', members: { assurance: 'strongbox' } } });
+    expect(resolver.resolve(ref)).toEqual({ ...DEFAULT_REQUIREMENT, challenge: 'single-use', assurance: 'strongbox' });
+    expect(resolver.named('transfer')).toEqual({ ...DEFAULT_REQUIREMENT, challenge: 'single-use', assurance: 'tee' });
+  });
+
+  it('resolves once, and apart for each class that inherits the handler', () => {
+    const resolver = new RequirementResolver();
+    const ref = aHandler();
+    class Stricter extends (ref.controller as new () => object) {}
+    TrustDeclared(members({ assurance: 'tee' }))(Stricter);
+    expect(resolver.resolve(ref)).toBe(resolver.resolve({ ...ref }));
+    expect(resolver.resolve({ ...ref, controller: Stricter }).assurance).toBe('tee');
+    expect(resolver.resolve(ref).assurance).toBe('none');
+  });
+
+  it.each(['unknown', 'constructor', '__proto__', ''])('refuses the policy %j that nobody wrote', (policy) => {
+    const resolver = new RequirementResolver({}, { transfer: {} });
+    const call = () => resolver.resolve(aHandler({ onHandler: { policy } }));
+    expect(call).toThrow(TabConfigError);
+    expect(call).toThrow(/there is no policy '.*'; add it to the module's policies \(known: 'transfer'\)/);
+    expect(() => new RequirementResolver().named(policy)).toThrow(/known: none yet/);
+  });
+
+  it.each<[string, () => unknown, RegExp]>([
+    ['the policy of the module', () => new RequirementResolver({ session: 'no' as never }), /^policy\.session: /],
+    [
+      'a named policy',
+      () => new RequirementResolver({}, { transfer: { sesion: 1 } as never }),
+      /^policies\.transfer: unknown member 'sesion'/,
+    ],
+    [
+      'a handler',
+      () => new RequirementResolver().resolve(aHandler({ onHandler: members({ body: 1 as never }) })),
+      /^@RequireTrust\(\) on Transfers\.create\.body: /,
+    ],
+    [
+      'a class',
+      () => new RequirementResolver().resolve(aHandler({ onClass: members({ body: 1 as never }) })),
+      /^@RequireTrust\(\) on Transfers\.body: /,
+    ],
+  ])('names where a mistake is: %s', (_what, call, message) => expect(call).toThrow(message));
+
+  it.each<[string, Declared, boolean]>([
+    ['nothing', {}, false],
+    ['handler', { skipHandler: true }, true],
+    ['class', { skipClass: true }, true],
+    ['class, but the handler asks for trust', { skipClass: true, onHandler: members({}) }, false],
+    ['handler, though the class asks for trust', { skipHandler: true, onClass: members({}) }, true],
+    ['handler, though it asks for trust too', { skipHandler: true, onHandler: members({}) }, true],
+    ['false', { skipHandler: false, skipClass: false }, false],
+  ])('skips where it says so: %s', (_what, declared, skipped) =>
+    expect(new RequirementResolver().isSkipped(aHandler(declared))).toBe(skipped),
+  );
+
+  it.each<[Declared, boolean]>([
+    [{}, false],
+    [{ onClass: {} }, true],
+    [{ onHandler: {} }, true],
+  ])('knows what is declared: %j', (declared, expected) =>
+    expect(new RequirementResolver().isDeclared(aHandler(declared))).toBe(expected),
+  );
+
+  it('takes the handler from the execution context', () => {
+    const { controller, handler } = aHandler();
+    const context = { getClass: () => controller, getHandler: () => handler } as unknown as ExecutionContext;
+    expect(handlerOf(context)).toEqual({ controller, handler });
+  });
+});
