@@ -51,6 +51,19 @@ describe.each(MODES)('SignatureVerifier in mode %s', (mode) => {
   it('refuses DER where r ‖ s belongs', async () =>
     expect(await check('ES256', sign('sha256', INPUT, aKey('ES256').privateKey))).toBe('bad_signature'));
 
+  it.each(['ES256', 'ES384'] as const)(
+    'refuses %s with r and s in longer fields, which is another spelling of the same numbers',
+    async (alg) => {
+      const signature = by(alg);
+      const half = signature.length / 2;
+      for (const zeros of [1, 2, 8]) {
+        const pad = Buffer.alloc(zeros);
+        const longer = Buffer.concat([pad, signature.subarray(0, half), pad, signature.subarray(half)]);
+        expect(await check(alg, longer)).toBe('bad_signature');
+      }
+    },
+  );
+
   it('refuses r and s that are zero, the order, or beyond it', async () => {
     const signature = by('ES256');
     const [r, s] = [signature.subarray(0, 32), signature.subarray(32)];

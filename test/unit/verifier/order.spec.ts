@@ -58,6 +58,7 @@ const BREAKS: readonly Break[] = [
   ['1 header', 'malformed_token', (d) => (d.header.typ = 'JWT')],
   ['1 claims', 'malformed_token', (d) => (d.claims.app = { id: 'com.example.app' })],
   ['2 time', 'stale_token', (d) => (d.claims.iat = NOW - 100)],
+  ['2 end', 'stale_token', (d) => (d.claims.exp = d.claims.iat ?? NOW)],
   ['2 method', 'request_mismatch', (d) => (d.claims.htm = 'PUT')],
   ['2 target', 'request_mismatch', (d) => (d.claims.htu = 'https://api.example.com/')],
   ['2 query', 'request_mismatch', (d) => delete d.claims.qsh],
