@@ -12,6 +12,9 @@ export interface TabErrorHints {
   maxAge?: number;
 }
 
+/** Log-only classification of a refusal, for reports. */
+export type TabErrorReason = 'version' | 'spent' | 'breach';
+
 /**
  * A refusal. `code` is public, `detail` is for the operator's log only and never holds a token, key or secret.
  */
@@ -21,12 +24,19 @@ export class TabError extends Error {
   /** Log-only reason, in a few words: which check failed, on what kind of value. */
   readonly detail: string;
   readonly hints: TabErrorHints;
+  /** Log-only: `version`: the app is too old; `spent`: presented before; `breach`: the runtime broke trust. */
+  readonly reason: TabErrorReason | undefined;
 
-  constructor(code: TabErrorCode, detail: string, options: { cause?: unknown; hints?: TabErrorHints } = {}) {
+  constructor(
+    code: TabErrorCode,
+    detail: string,
+    options: { cause?: unknown; hints?: TabErrorHints; reason?: TabErrorReason } = {},
+  ) {
     super(`${code}: ${detail}`, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.detail = detail;
     this.hints = options.hints ?? {};
+    this.reason = options.reason;
   }
 
   /** The HTTP status of the code. */

@@ -1,5 +1,14 @@
 import type { TabErrorCode } from '../errors/codes.js';
 
+/** How operators sort decisions: who is out there, and what do they send? */
+export const DECISION_CATEGORIES = ['verified', 'outdated-client', 'unknown-origin', 'invalid', 'reused'] as const;
+
+/**
+ * `verified`: accepted. `outdated-client`: an enrolled app whose version is no longer let in. `unknown-origin`: no token, or
+ * no enrolled instance. `reused`: a token or challenge presented before. `invalid`: everything else that was refused.
+ */
+export type DecisionCategory = (typeof DECISION_CATEGORIES)[number];
+
 /** A record of one verification, for operators. It never holds a token, credential, key or secret. */
 export interface TrustDecision {
   /** Random id; the `decision` member of the problem document. */
@@ -9,6 +18,7 @@ export interface TrustDecision {
   readonly outcome: 'accepted' | 'refused';
   /** False in monitor mode, where a refusal lets the request through. */
   readonly enforced: boolean;
+  readonly category: DecisionCategory;
   /** Set on refusals. */
   readonly code?: TabErrorCode;
   /** Log-only reason; set on refusals. */
@@ -16,6 +26,10 @@ export interface TrustDecision {
   readonly method: string;
   /** The path of the target; never the query, which may hold personal data. */
   readonly path: string;
+  /** The route pattern as the framework names it, such as `/accounts/:id`, where the guard knows it. */
+  readonly route?: string;
+  /** `Class.method` of the handler, where the guard knows it. */
+  readonly handler?: string;
   /** What was proven; a member is set only once the check behind it has passed. */
   readonly instanceId?: string;
   readonly appId?: string;
@@ -26,6 +40,8 @@ export interface TrustDecision {
   readonly threats: readonly string[];
   /** Threats that the policy let through. */
   readonly flags: readonly string[];
+  /** Threats that would have been denied or stepped up, had the policy not only watched for them. */
+  readonly watched: readonly string[];
   /** Milliseconds. */
   readonly duration: number;
 }

@@ -40,6 +40,6 @@ export function startClaim(
 /** Ensures that this token is presented for the first time, anywhere. */
 export async function checkClaim(claim: Promise<boolean>, requirement: TrustRequirement): Promise<void> {
   if ((await claim) === true) return;
-  if (requirement.challenge === 'single-use') throw new TabError('use_tab_nonce', 'challenge is spent');
-  throw new TabError('replayed_token', 'jti is spent');
+  if (requirement.challenge === 'single-use') throw new TabError('use_tab_nonce', 'challenge is spent', { reason: 'spent' });
+  throw new TabError('replayed_token', 'jti is spent', { reason: 'spent' });
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { TabError } from '../errors/tab-error.js';
 import type { TabRequest } from '../token/request.js';
-import type { TrustDecision } from '../trust/trust-decision.js';
+import type { DecisionCategory, TrustDecision } from '../trust/trust-decision.js';
 import type { Proven } from './verification.js';
 
 /** A decision id: 128 random bits, 22 characters. */
@@ -15,6 +15,16 @@ const PATH_MAX = 256;
 function pathOf(target: string): string {
   const mark = target.indexOf('?');
   return (mark === -1 ? target : target.slice(0, mark)).slice(0, PATH_MAX);
+}
+
+const UNKNOWN_ORIGIN: ReadonlySet<string> = new Set(['missing_token', 'unknown_instance']);
+
+/** The category that operators see a decision in. */
+function categoryOf(error: TabError | undefined): DecisionCategory {
+  if (error === undefined) return 'verified';
+  if (error.reason === 'version') return 'outdated-client';
+  if (error.reason === 'spent') return 'reused';
+  return UNKNOWN_ORIGIN.has(error.code) ? 'unknown-origin' : 'invalid';
 }
 
 /** Puts together what is known. Claims are taken only from a token whose signature has verified. */
@@ -34,6 +44,7 @@ export function recordDecision(facts: {
     at: facts.at,
     outcome: error === undefined ? 'accepted' : 'refused',
     enforced: facts.enforced,
+    category: categoryOf(error),
     ...(error && { code: error.code, detail: error.detail }),
     method: request.method,
     path: pathOf(request.target),
@@ -45,6 +56,7 @@ export function recordDecision(facts: {
     ...(proven.sessionId !== undefined && { sessionId: proven.sessionId, subject: proven.subject }),
     threats: authentic?.claims.rt.found ?? [],
     flags: proven.flags ?? [],
+    watched: proven.watched ?? [],
     duration: facts.duration,
   };
 }

@@ -49,4 +49,5 @@ export interface Proven {
   sessionId?: string;
   subject?: string;
   flags?: readonly string[];
+  watched?: readonly string[];
 }
