@@ -8,7 +8,7 @@ export { Trust } from './decorators/trust.js';
 export { TabGuard, type HttpExchange } from './guards/tab.guard.js';
 export { GuardSettings } from './guards/guard-settings.js';
 export { RequirementResolver } from './guards/requirement-resolver.js';
-export { tabRequestOf, type HttpReply, type HttpRequest } from './guards/http-exchange.js';
+export type { HttpReply, HttpRequest } from './guards/http-exchange.js';
 
 export { TabInstances } from './bindings/tab-instances.js';
 export { TabSessions, type SessionStart } from './bindings/tab-sessions.js';

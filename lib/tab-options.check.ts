@@ -13,10 +13,36 @@ import { isSemVer } from './token/version.js';
 import { isThreatName } from './trust/threats.js';
 import type { CredentialSettings, RegisteredApp } from './verifier/settings.js';
 
+const APP_MEMBERS = [
+  'id',
+  'platform',
+  'minVersion',
+  'probes',
+  'suspendOn',
+  'attestation',
+  'allowUnattested',
+  'attestationMaxAge',
+] satisfies (keyof TabAppOptions)[];
+
 const MONTH = 30 * 24 * 3600;
 
 function fail(message: string): never {
   throw new TabConfigError(message);
+}
+
+/** Ensures that every member is one that is looked at: a misspelt option would otherwise leave its default in force. */
+export function checkMembers(value: object, known: readonly string[], where: string): void {
+  for (const name of Object.keys(value)) {
+    if (!known.includes(name)) fail(`${where}: unknown member '${name}'; write one of ${known.join(', ')}`);
+  }
+}
+
+/** The clock. @throws TabConfigError when it does not give milliseconds */
+export function readClock(clock: (() => number) | undefined): () => number {
+  if (clock === undefined) return Date.now;
+  if (typeof clock !== 'function' || !Number.isFinite(clock()))
+    fail('clock: write a function that returns milliseconds since the epoch');
+  return clock;
 }
 
 /** A whole number within bounds, or its default. */
@@ -54,6 +80,7 @@ function readApp(app: TabAppOptions): RegisteredApp {
     fail(`${where}: platform must be a lower-case name such as 'android'`);
   if (app.minVersion !== undefined && !isSemVer(app.minVersion))
     fail(`${where}: minVersion must be a SemVer 2.0.0 version such as '1.4.0'`);
+  checkMembers(app, APP_MEMBERS, where);
   const attesters = attesterRegistry(app.attestation ?? []);
   if (attesters.size === 0 && app.allowUnattested !== true) {
     fail(`${where}: no instance could enrol; list attestation formats, or say allowUnattested: true`);
@@ -93,6 +120,7 @@ export function readAlgorithms(algorithms: readonly TabAlgorithm[] = []): Readon
 
 /** The time window of tokens. */
 export function readWindow(token: TabOptions['token'] = {}): TimeWindow {
+  checkMembers(token, ['lifetime', 'tolerance'], 'token');
   return {
     lifetime: readNumber('token.lifetime', token.lifetime, 60, 1, 120),
     tolerance: readNumber('token.tolerance', token.tolerance, 5, 0, 15),
@@ -101,6 +129,7 @@ export function readWindow(token: TabOptions['token'] = {}): TimeWindow {
 
 /** The limits on unproven callers. */
 export function readLimits(limits: Partial<EnrolmentLimits> = {}): EnrolmentLimits {
+  checkMembers(limits, ['enrolmentsPerMinute', 'challengesPerMinute'], 'limits');
   const enrolmentsPerMinute = readNumber('limits.enrolmentsPerMinute', limits.enrolmentsPerMinute, 60, 1, 1_000_000);
   const challengesPerMinute = readNumber(
     'limits.challengesPerMinute',
@@ -118,6 +147,7 @@ export function readCredential(credential: TabOptions['credential']): Credential
   if (typeof credential === 'function') return { verify: credential };
   if (typeof credential !== 'object' || credential === null)
     fail('credential: write a function, or { cookie, verify }');
+  checkMembers(credential, ['cookie', 'verify'], 'credential');
   const { cookie, verify } = credential;
   if (cookie !== undefined && !/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(cookie))
     fail('credential.cookie: not a cookie name');

@@ -7,6 +7,7 @@ import type { GuardSettings } from './guards/guard-settings.js';
 import { memoryStores } from './stores/memory/index.js';
 import type { ProviderLookup, TabStores, TabStoresFactory } from './stores/stores.types.js';
 import {
+  checkMembers,
   checkSingleMachineDefault,
   readAlgorithms,
   readApps,
@@ -14,6 +15,7 @@ import {
   readLimits,
   readNumber,
   readOrigins,
+  readClock,
   readSecrets,
   readWindow,
 } from './tab-options.check.js';
@@ -22,6 +24,27 @@ import { Challenges } from './token/challenge.js';
 import type { Secret } from './token/secrets.js';
 import { SignatureVerifier } from './token/signature.js';
 import type { VerifierSettings } from './verifier/settings.js';
+
+const OPTION_MEMBERS = [
+  'origins',
+  'apps',
+  'credential',
+  'stores',
+  'secrets',
+  'policy',
+  'policies',
+  'mode',
+  'exposeDetail',
+  'algorithms',
+  'signature',
+  'token',
+  'challengeLifetime',
+  'limits',
+  'storeTimeout',
+  'keyCacheSize',
+  'sweepInterval',
+  'clock',
+] satisfies (keyof TabOptions)[];
 
 interface Started {
   readonly stores: TabStores;
@@ -42,7 +65,6 @@ export class TabRuntime implements VerifierSettings, GuardSettings {
   readonly storeTimeout: number;
   readonly keyCacheSize: number;
   readonly clock: () => number;
-  readonly enforced: boolean;
   readonly exposeDetail: boolean;
   readonly limits: EnrolmentLimits;
   readonly challengeLifetime: number;
@@ -54,6 +76,7 @@ export class TabRuntime implements VerifierSettings, GuardSettings {
 
   /** @throws TabConfigError that says what to write instead */
   constructor(options: TabOptions) {
+    checkMembers(options, OPTION_MEMBERS, 'TabModule options');
     this.origins = readOrigins(options.origins);
     this.apps = readApps(options.apps);
     this.algorithms = readAlgorithms(options.algorithms);
@@ -65,9 +88,9 @@ export class TabRuntime implements VerifierSettings, GuardSettings {
     this.keyCacheSize = readNumber('keyCacheSize', options.keyCacheSize, 10_000, 1, 10_000_000);
     this.sweepInterval = readNumber('sweepInterval', options.sweepInterval, 30_000, 0, 3_600_000);
     this.signatures = new SignatureVerifier(readChoice('signature', options.signature, ['auto', 'sync', 'pool']));
-    this.enforced = readChoice('mode', options.mode, ['enforce', 'monitor']) === 'enforce';
+    readChoice('mode', options.mode, ['enforce', 'monitor']);
     this.exposeDetail = options.exposeDetail === true;
-    this.clock = options.clock ?? Date.now;
+    this.clock = readClock(options.clock);
     this.#secrets = readSecrets(options.secrets, (message) => this.#logger.warn(message));
     this.#stores = options.stores ?? this.#defaultStores();
   }

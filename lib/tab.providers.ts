@@ -14,6 +14,7 @@ import type { TabOptions } from './tab-options.js';
 import { TabRuntime } from './tab-runtime.js';
 import { TabSweeper } from './tab.sweeper.js';
 import { TabDecisions } from './telemetry/tab-decisions.js';
+import { sessionRefusal } from './verifier/decision-record.js';
 import { TabVerifier } from './verifier/tab-verifier.js';
 
 /** How the framework-free parts are put together. */
@@ -23,7 +24,7 @@ export const TAB_PROVIDERS: Provider[] = [
   {
     provide: RequirementResolver,
     inject: [TAB_OPTIONS],
-    useFactory: ({ policy, policies }: TabOptions) => new RequirementResolver(policy, policies),
+    useFactory: ({ policy, policies, mode }: TabOptions) => new RequirementResolver(policy, policies, mode),
   },
   { provide: TabDecisions, useFactory: () => new TabDecisions() },
   {
@@ -33,7 +34,16 @@ export const TAB_PROVIDERS: Provider[] = [
       new TabVerifier(runtime, (decision) => decisions.record(decision)),
   },
   { provide: TabInstances, inject: [TabRuntime], useFactory: (runtime: TabRuntime) => new TabInstances(runtime) },
-  { provide: TabSessions, inject: [TabRuntime], useFactory: (runtime: TabRuntime) => new TabSessions(runtime) },
+  {
+    provide: TabSessions,
+    inject: [TabRuntime, TabDecisions],
+    useFactory: (runtime: TabRuntime, decisions: TabDecisions) =>
+      new TabSessions(runtime, (error, trust) => {
+        const decision = sessionRefusal(error, trust, runtime.clock());
+        decisions.record(decision);
+        return decision.id;
+      }),
+  },
   {
     provide: EnrolmentService,
     inject: [TabRuntime],

@@ -1,14 +1,20 @@
 import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { callStore } from './bindings/store-call.js';
+import { secondsOf } from './token/clock.js';
 import type { TabRuntime } from './tab-runtime.js';
 
 /** Rows removed by one statement: few, so that no statement holds locks for long. */
 const BATCH = 500;
-/** Batches in one sweep, so that sweeping never keeps a database busy. */
-const MAX_BATCHES = 20;
+/** Batches in one sweep: a million rows, more than can expire between two sweeps. */
+const MAX_BATCHES = 2000;
+/** Milliseconds that one batch may take. */
+const SWEEP_TIMEOUT = 10_000;
 /** Seconds for which ended sessions are kept, for operators. */
 const SESSIONS_KEPT = 7 * 24 * 3600;
 /** Seconds after which an unattested instance without a session is deleted (PROTOCOL section 5). */
 const UNATTESTED_KEPT = 24 * 3600;
+/** Seconds for which breaches are kept, for operators. */
+const BREACHES_KEPT = 90 * 24 * 3600;
 
 /** Removes in the background what has expired, in small batches; stops at shutdown. */
 export class TabSweeper implements OnApplicationBootstrap, OnModuleDestroy {
@@ -47,15 +53,21 @@ export class TabSweeper implements OnApplicationBootstrap, OnModuleDestroy {
 
   async #sweepAll(): Promise<void> {
     const { nonces, bindings } = this.#runtime;
-    const now = Math.floor(this.#runtime.clock() / 1000);
-    const what = { sessionsBefore: now - SESSIONS_KEPT, unattestedBefore: now - UNATTESTED_KEPT, limit: BATCH };
+    const now = secondsOf(this.#runtime.clock);
+    const what = {
+      sessionsBefore: now - SESSIONS_KEPT,
+      unattestedBefore: now - UNATTESTED_KEPT,
+      breachesBefore: now - BREACHES_KEPT,
+      limit: BATCH,
+    };
     await this.#inBatches(() => nonces.sweep(now, BATCH));
     await this.#inBatches(() => bindings.sweep(what));
   }
 
   async #inBatches(sweep: () => Promise<number>): Promise<void> {
     for (let batch = 0; batch < MAX_BATCHES && !this.#stopped; batch += 1) {
-      if ((await sweep()) < BATCH) return;
+      // A store that hangs must hold up neither the sweeps after this one nor the shutdown.
+      if ((await callStore('sweep', SWEEP_TIMEOUT, sweep)) < BATCH) return;
     }
   }
 }

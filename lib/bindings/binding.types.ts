@@ -56,6 +56,8 @@ export interface BoundSession {
 export interface Bindings {
   readonly instance?: AppInstance;
   readonly session?: BoundSession;
+  /** The version ranges that are blocked for the app of `instance`, in any order; absent when there are none. */
+  readonly blockedVersions?: readonly string[];
 }
 
 /** What to `load`: the instance, and a session by its id or, without one, by a credential hash that it names now. */
@@ -105,6 +107,50 @@ export interface BindingSweep {
   readonly sessionsBefore: number;
   /** Active instances of format `none` that were created before this and have no session left are deleted. */
   readonly unattestedBefore: number;
+  /** Breaches that were recorded with a time before this are deleted. */
+  readonly breachesBefore: number;
   /** At most this many rows per kind in one call. */
   readonly limit: number;
+}
+
+/** What was done about a breach. `reject`: the request was refused and nothing else changed. */
+export type BreachAction = 'reject' | 'suspend' | 'revoke-session' | 'revoke-instance';
+
+/** Trust that broke: a verified instance reported a threat, or contradicted its attestation. Kept for operators. */
+export interface Breach {
+  /** The id of the decision, 22 characters of base64url; unique. */
+  readonly id: string;
+  /** The instance whose token it was; it need not be kept any more. */
+  readonly instanceId: string;
+  readonly sessionId: string | null;
+  /** Seconds since the epoch. */
+  readonly at: number;
+  /** The error code of the answer, at most 64 characters. */
+  readonly code: string;
+  /** The threats that broke the trust, at most 64 of at most 64 characters. */
+  readonly threats: readonly string[];
+  readonly action: BreachAction;
+  /** For operators; at most 500 characters are kept. Never a token, a key or a credential. */
+  readonly detail: string;
+}
+
+/** Filter of `findBreaches`; members are combined with "and". */
+export interface BreachFilter {
+  readonly instanceId?: string;
+  /** Only breaches at this time or later, seconds since the epoch. */
+  readonly since?: number;
+  /** At most this many, 1–1000; default 100. */
+  readonly limit?: number;
+}
+
+/** Versions of an app that are refused from now on, such as a release that leaks. */
+export interface VersionBlock {
+  /** The app, enrolled or configured or not: 1–128 of `A–Z a–z 0–9 . _ : -`. */
+  readonly appId: string;
+  /** An npm-style SemVer range such as `<3.2.0`: 1–255 printable ASCII characters, no space at either end. */
+  readonly range: string;
+  /** For operators; at most 200 characters are kept. */
+  readonly reason: string;
+  /** Seconds since the epoch. */
+  readonly at: number;
 }

@@ -8,6 +8,25 @@ function unavailable(what: string, cause?: unknown): TabError {
 }
 
 /**
+ * Waits for work that others do, for a bounded time. Its own failures pass through as they are.
+ *
+ * @param what how the log names the work
+ * @param timeout milliseconds
+ * @throws TabError `store_unavailable` when there is no answer in time
+ */
+export async function withDeadline<T>(what: string, timeout: number, work: () => Promise<T> | T): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(unavailable(`${what} (no answer within ${timeout} ms)`)), timeout);
+  });
+  try {
+    return await Promise.race([work(), deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
  * Calls a store. Whatever goes wrong, a store that does not answer in time included, is `store_unavailable`: an unknown
  * outcome is never an acceptance.
  *
@@ -15,15 +34,9 @@ function unavailable(what: string, cause?: unknown): TabError {
  * @param timeout milliseconds
  */
 export async function callStore<T>(what: string, timeout: number, call: () => Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(unavailable(`${what} (no answer within ${timeout} ms)`)), timeout);
-  });
   try {
-    return await Promise.race([call(), deadline]);
+    return await withDeadline(what, timeout, call);
   } catch (error) {
     throw error instanceof TabError && error.hints.retryAfter !== undefined ? error : unavailable(what, error);
-  } finally {
-    clearTimeout(timer);
   }
 }

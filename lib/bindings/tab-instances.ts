@@ -1,5 +1,6 @@
 import type { BindingStore } from './binding-store.js';
-import type { AppInstance, InstanceFilter } from './binding.types.js';
+import { secondsOf } from '../token/clock.js';
+import type { AppInstance, Breach, BreachFilter, InstanceFilter } from './binding.types.js';
 import { callStore } from './store-call.js';
 
 /** What the binding services share. */
@@ -46,8 +47,13 @@ export class TabInstances {
     return this.#call((store) => store.findInstances(filter));
   }
 
+  /** What broke the trust in instances, newest first. Kept for 90 days; ask for a time or an instance to see less. */
+  breaches(filter: BreachFilter = {}): Promise<Breach[]> {
+    return this.#call((store) => store.findBreaches(filter));
+  }
+
   #ending(reason: string): { reason: string; at: number } {
-    return { reason: reason.slice(0, 200), at: Math.floor(this.#settings.clock() / 1000) };
+    return { reason: reason.slice(0, 200), at: secondsOf(this.#settings.clock) };
   }
 
   #call<T>(call: (store: BindingStore) => Promise<T>): Promise<T> {

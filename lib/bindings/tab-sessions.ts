@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { secondsOf } from '../token/clock.js';
 import { refusalHeaders } from '../errors/answer.js';
 import { TabError } from '../errors/tab-error.js';
 import { TabException } from '../errors/tab-exception.js';
@@ -33,12 +34,18 @@ export interface SessionServiceSettings extends BindingServiceSettings {
   readonly exposeDetail: boolean;
 }
 
+/** Records a refused session change and returns the id of the record. */
+export type RefusalRecorder = (error: TabError, trust: TrustContext) => string;
+
 /** Starts, refreshes and ends sessions bound to app instances (PROTOCOL section 11). */
 export class TabSessions {
   readonly #settings: SessionServiceSettings;
+  readonly #record: RefusalRecorder;
 
-  constructor(settings: SessionServiceSettings) {
+  /** @param record default: the record of the request itself is quoted */
+  constructor(settings: SessionServiceSettings, record: RefusalRecorder = (_error, trust) => trust.decision) {
     this.#settings = settings;
+    this.#record = record;
   }
 
   /**
@@ -130,7 +137,7 @@ export class TabSessions {
       if (!(error instanceof TabError)) throw error;
       for (const [name, value] of refusalHeaders(error, this.#settings.clock())) provenance.setHeader(name, value);
       provenance.setHeader('Content-Type', 'application/problem+json');
-      throw new TabException(error, trust.decision, this.#settings.exposeDetail);
+      throw new TabException(error, this.#record(error, trust), this.#settings.exposeDetail);
     }
   }
 
@@ -174,7 +181,7 @@ export class TabSessions {
   }
 
   #now(): number {
-    return Math.floor(this.#settings.clock() / 1000);
+    return secondsOf(this.#settings.clock);
   }
 
   #ending(reason: string): { reason: string; at: number } {

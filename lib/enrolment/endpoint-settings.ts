@@ -1,4 +1,5 @@
 import type { TabError } from '../errors/tab-error.js';
+import { secondsOf } from '../token/clock.js';
 import type { VerifierSettings } from '../verifier/settings.js';
 
 /** What the endpoints need to know of the module's options. Also the injection token. */
@@ -20,6 +21,6 @@ export class EndpointSettings {
   /** The challenge for requests that goes with `use_tab_nonce`. */
   nonceFor(error: TabError): string | undefined {
     if (error.code !== 'use_tab_nonce') return undefined;
-    return this.verifier.challenges.issue('request', Math.floor(this.verifier.clock() / 1000));
+    return this.verifier.challenges.issue('request', secondsOf(this.verifier.clock));
   }
 }

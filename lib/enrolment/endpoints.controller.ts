@@ -11,13 +11,13 @@ import {
   VERSION_NEUTRAL,
   type Type,
 } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import { SkipTrust } from '../decorators/skip-trust.js';
 import { TabError } from '../errors/tab-error.js';
 import { GuardSettings } from '../guards/guard-settings.js';
 import { accept, refusal } from '../guards/http-answer.js';
 import { addressOf, setReplyHeader, tabRequestOf, type HttpReply, type HttpRequest } from '../guards/http-exchange.js';
 import { BINDS_BODY } from '../guards/startup-check.js';
-import { HttpPlatform } from '../guards/http-platform.js';
 import { TabDecisions } from '../telemetry/tab-decisions.js';
 import { DEFAULT_REQUIREMENT, type TrustRequirement } from '../trust/requirement.js';
 import { newDecisionId, recordDecision } from '../verifier/decision-record.js';
@@ -26,12 +26,8 @@ import { tabConfiguration, type TabConfiguration } from './discovery.js';
 import { EndpointSettings } from './endpoint-settings.js';
 import { EnrolmentService, type Enrolled } from './enrolment.service.js';
 
-/** A client may always retire itself, whatever its runtime looks like. */
-const RETIREMENT: TrustRequirement = {
-  ...DEFAULT_REQUIREMENT,
-  session: 'none',
-  runtime: { deny: [], require: [], maxAge: Number.MAX_SAFE_INTEGER },
-};
+/** A client may always retire itself, whatever its runtime looks like; its token is otherwise checked as any. */
+const RETIREMENT: TrustRequirement = { ...DEFAULT_REQUIREMENT, session: 'none' };
 
 /** The endpoints of PROTOCOL sections 4 and 5; `endpointsController` gives them their paths. */
 abstract class Endpoints {
@@ -70,7 +66,7 @@ abstract class Endpoints {
   @Delete('instances/self')
   @HttpCode(204)
   async retire(@Req() request: HttpRequest, @Res({ passthrough: true }) reply: HttpReply): Promise<void> {
-    const verification = await this.verifier.verify(tabRequestOf(request), RETIREMENT);
+    const verification = await this.verifier.verify(tabRequestOf(request), RETIREMENT, { unappraised: true });
     const { decision, nextChallenge } = verification;
     if (!verification.accepted) throw refusal(reply, verification.error, decision.id, this.settings, nextChallenge);
     accept(request, reply, verification);
@@ -117,15 +113,20 @@ export function endpointsController(prefix: string): Type {
   return TabEndpointsController;
 }
 
+/** The application's global prefix, without slashes around it. Nest keeps it where no provider is offered. */
+function globalPrefixOf(moduleRef: ModuleRef): string {
+  return moduleRef['container'].applicationConfig?.getGlobalPrefix().replace(/^\/+|\/+$/g, '') ?? '';
+}
+
 /** The discovery document (PROTOCOL section 5). */
 abstract class Discovery {
   @Inject(EndpointSettings) protected readonly endpoint!: EndpointSettings;
   @Inject(GuardSettings) protected readonly settings!: GuardSettings;
-  @Inject(HttpPlatform) protected readonly platform!: HttpPlatform;
+  @Inject(ModuleRef) protected readonly moduleRef!: ModuleRef;
 
   @Get()
   configuration(@Req() request: HttpRequest, @Res({ passthrough: true }) reply: HttpReply): TabConfiguration {
-    const prefix = [this.platform.globalPrefix, this.endpoint.prefix].filter((part) => part !== '').join('/');
+    const prefix = [globalPrefixOf(this.moduleRef), this.endpoint.prefix].filter((part) => part !== '').join('/');
     try {
       return tabConfiguration(this.endpoint.verifier, tabRequestOf(request).authority, `/${prefix}`);
     } catch (error) {

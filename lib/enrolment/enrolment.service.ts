@@ -1,6 +1,7 @@
 import type { AttestationResult, FinishAttestation } from '../attestation/attester.js';
+import { secondsOf } from '../token/clock.js';
 import type { AppInstance } from '../bindings/binding.types.js';
-import { callStore } from '../bindings/store-call.js';
+import { callStore, withDeadline } from '../bindings/store-call.js';
 import { TabError } from '../errors/tab-error.js';
 import { CHALLENGE_KEPT, challengeClaimKey } from '../token/claim-key.js';
 import type { TabRequest } from '../token/request.js';
@@ -26,6 +27,9 @@ export interface Enrolled {
   /** A challenge for this instance's requests. */
   readonly nextChallenge: string;
 }
+
+/** Milliseconds that the services behind an attestation may take altogether. */
+const ATTESTATION_TIMEOUT = 30_000;
 
 /** Attempts to write against concurrent changes of the same instance. */
 const WRITE_ATTEMPTS = 3;
@@ -61,7 +65,7 @@ export class EnrolmentService {
     if (known !== undefined && attempt.format === NO_ATTESTATION) checkNoDowngrade(known, 'none');
     const finish = examine(enrolment, app, now);
     await this.#spend(enrolment);
-    const result = await finish();
+    const result = await withDeadline('attestation', ATTESTATION_TIMEOUT, finish);
     const { instance, created } = await this.#write(enrolment, app, attempt, result, now);
     return { instance, created, nextChallenge: this.#settings.challenges.issue('request', now, instance.id) };
   }
@@ -74,7 +78,7 @@ export class EnrolmentService {
   }
 
   #now(): number {
-    return Math.floor(this.#settings.clock() / 1000);
+    return secondsOf(this.#settings.clock);
   }
 
   /** Ensures that the app may enrol, on this platform, with this format. */

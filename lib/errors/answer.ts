@@ -15,6 +15,9 @@ export interface TabProblem {
 /** Media type of a `TabProblem`. */
 export const PROBLEM_TYPE = 'application/problem+json';
 
+/** Codes whose detail says what a policy looks for; it stays in the record even where details are exposed. */
+const POLICY_CODES: ReadonlySet<string> = new Set(['insufficient_trust', 'step_up_required']);
+
 /** The problem document of a refusal. */
 export function problemOf(error: TabError, decision: string, exposeDetail: boolean): TabProblem {
   return {
@@ -23,7 +26,7 @@ export function problemOf(error: TabError, decision: string, exposeDetail: boole
     status: error.status,
     code: error.code,
     decision,
-    ...(exposeDetail && { detail: error.detail }),
+    ...(exposeDetail && !POLICY_CODES.has(error.code) && { detail: error.detail }),
   };
 }
 

@@ -47,6 +47,8 @@ export function accept(request: HttpRequest, reply: HttpReply, verification: Acc
   });
   attachTrust(request, context);
   setReplyHeader(reply, 'Cache-Control', 'private, no-store');
+  // The request passes on its merits; the header says that a threat was found which the policy only watches for.
+  if (verification.decision.watched.length > 0) setReplyHeader(reply, 'TAB-Monitor', 'insufficient_trust');
   if (nextChallenge !== undefined) setReplyHeader(reply, 'TAB-Nonce', nextChallenge);
 }
 
@@ -65,6 +67,7 @@ export function passMonitored(
     setHeader: (name, value) => setReplyHeader(reply, name, value),
   });
   attachTrust(request, context);
+  setReplyHeader(reply, 'Cache-Control', 'private, no-store');
   setReplyHeader(reply, 'TAB-Monitor', error.code);
   for (const [name, value] of skewHeaders(error, settings.clock())) setReplyHeader(reply, name, value);
   if (nextChallenge !== undefined) setReplyHeader(reply, 'TAB-Nonce', nextChallenge);

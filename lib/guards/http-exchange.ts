@@ -16,6 +16,10 @@ export interface HttpRequest {
   /** Client address, likewise. */
   readonly ip?: string;
   readonly rawBody?: Uint8Array;
+  /** Express: the route that matched. */
+  readonly route?: { readonly path?: unknown };
+  /** Fastify: the options of the route that matched. */
+  readonly routeOptions?: { readonly url?: string };
   /** Express: the reply. */
   readonly res?: HttpReply;
 }
@@ -46,14 +50,20 @@ export function tabRequestOf(request: HttpRequest): TabRequest {
   return tabRequest;
 }
 
-/** Remembers what was decided about a request. */
+/** Remembers what was decided about a request. What one guard could not verify, another, milder one does not make good. */
 export function attachTrust(request: HttpRequest, context: TrustContext): void {
-  contexts.set(rawOf(request), context);
+  const raw = rawOf(request);
+  if (contexts.get(raw)?.verified !== false) contexts.set(raw, context);
 }
 
 /** What was decided about a request, if a guard has looked at it. */
 export function trustOf(request: HttpRequest): TrustContext | undefined {
   return contexts.get(rawOf(request));
+}
+
+/** The route pattern that the framework matched, for records. */
+export function routeOf({ route, routeOptions }: HttpRequest): string | undefined {
+  return typeof route?.path === 'string' ? route.path : routeOptions?.url;
 }
 
 /** The network address that unproven callers are counted by. */

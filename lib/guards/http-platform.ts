@@ -42,8 +42,6 @@ export class HttpPlatform implements OnModuleInit {
   readonly #host: HttpAdapterHost;
   /** Whether body parsers keep the octets; undefined when the application registers parsers of its own. */
   rawBody: boolean | undefined;
-  /** The application's global prefix, without slashes around it. */
-  globalPrefix = '';
 
   constructor(host: HttpAdapterHost) {
     this.#host = host;
@@ -64,7 +62,6 @@ export class HttpPlatform implements OnModuleInit {
     const register = adapter.registerParserMiddleware.bind(adapter);
     adapter.registerParserMiddleware = (prefix?: string, rawBody?: boolean) => {
       this.rawBody = rawBody === true;
-      this.globalPrefix = (prefix ?? '').replace(/^\/+|\/+$/g, '');
       return register(prefix, rawBody);
     };
   }

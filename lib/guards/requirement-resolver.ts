@@ -22,6 +22,19 @@ export function handlerOf(context: ExecutionContext): HandlerRef {
   return { controller: context.getClass(), handler: context.getHandler() };
 }
 
+/** A class and those that it extends, nearest first. */
+function classesFrom(controller: Type): Type[] {
+  const classes: Type[] = [];
+  for (
+    let each = controller;
+    typeof each === 'function' && each !== Function.prototype;
+    each = Object.getPrototypeOf(each) as Type
+  ) {
+    classes.push(each);
+  }
+  return classes;
+}
+
 /** Finds the requirement of a handler: module < class < method, a named policy below the members said beside it. Resolved once per handler. */
 export class RequirementResolver {
   readonly #reflector = new Reflector();
@@ -31,23 +44,35 @@ export class RequirementResolver {
   readonly base: TrustRequirement;
 
   /** @throws TabConfigError when a policy can't mean what it says */
-  constructor(policy: TrustRequirementOptions = {}, policies: Readonly<Record<string, TrustRequirementOptions>> = {}) {
+  constructor(
+    policy: TrustRequirementOptions = {},
+    policies: Readonly<Record<string, TrustRequirementOptions>> = {},
+    mode: TrustRequirement['mode'] = 'enforce',
+  ) {
     checkRequirement(policy, 'policy');
     for (const [name, each] of Object.entries(policies)) checkRequirement(each, `policies.${name}`);
-    this.base = mergeRequirements(DEFAULT_REQUIREMENT, policy);
+    this.base = mergeRequirements(DEFAULT_REQUIREMENT, { mode }, policy);
     this.#policies = new Map(Object.entries(policies));
   }
 
-  /** Whether the handler, or else its class, is left out by `@SkipTrust()`; a handler's own `@RequireTrust()` outweighs its class. */
+  /**
+   * Whether the handler is left out by `@SkipTrust()`. The nearest word counts: the handler's own, then that of its class,
+   * then those of the classes above; what a base class leaves out, a class with `@RequireTrust()` takes in again.
+   */
   isSkipped({ controller, handler }: HandlerRef): boolean {
-    if (this.#reflector.get(TrustSkipped, handler as never) === true) return true;
-    if (this.#reflector.get(TrustDeclared, handler as never) !== undefined) return false;
-    return this.#reflector.get(TrustSkipped, controller) === true;
+    for (const target of [handler, ...classesFrom(controller)]) {
+      // Where both are said, which start-up refuses, the strict one counts.
+      if (Reflect.hasOwnMetadata(TrustDeclared.KEY, target)) return false;
+      if (Reflect.getOwnMetadata(TrustSkipped.KEY, target) === true) return true;
+    }
+    return false;
   }
 
-  /** Whether `@RequireTrust()` stands on the handler or its class. */
-  isDeclared({ controller, handler }: HandlerRef): boolean {
-    return [handler, controller].some((each) => this.#reflector.get(TrustDeclared, each as never) !== undefined);
+  /** Whether `@SkipTrust()` and `@RequireTrust()` stand on the handler at once, or on one of its classes. */
+  isContradictory({ controller, handler }: HandlerRef): boolean {
+    return [handler, ...classesFrom(controller)].some(
+      (target) => Reflect.hasOwnMetadata(TrustDeclared.KEY, target) && Reflect.hasOwnMetadata(TrustSkipped.KEY, target),
+    );
   }
 
   /** The requirement of a handler. */

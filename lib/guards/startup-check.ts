@@ -1,7 +1,9 @@
 import { RequestMethod, type OnApplicationBootstrap, type Type } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { TabConfigError } from '../errors/tab-error.js';
-import { ASSURANCE_LEVELS, meetsAssurance, type Assurance } from '../trust/assurance.js';
+import { ASSURANCE_LEVELS, meetsAssurance } from '../trust/assurance.js';
+import { checkResolved } from '../trust/requirement-check.js';
+import type { TrustRequirement } from '../trust/requirement.js';
 import type { RegisteredApp } from '../verifier/settings.js';
 import { HttpPlatform } from './http-platform.js';
 import { RequirementResolver, type HandlerRef } from './requirement-resolver.js';
@@ -83,7 +85,11 @@ export class StartupCheck implements OnApplicationBootstrap {
   #checkRoute(ref: HandlerRef): void {
     const name = `${ref.controller.name}.${ref.handler.name}`;
     const requirement = this.#requirements.resolve(ref);
-    this.#checkReach(name, requirement.assurance);
+    if (this.#requirements.isContradictory(ref)) {
+      throw new TabConfigError(`${name}: @SkipTrust() and @RequireTrust() stand on the same class or method; keep one`);
+    }
+    checkResolved(requirement, name);
+    this.#checkReach(name, requirement);
     const method = Reflect.getMetadata(METHOD_METADATA, ref.handler) as RequestMethod;
     const bindsBody = this.#isEnrolment(ref) || (requirement.body && !BODILESS.has(method));
     if (bindsBody && this.#platform.rawBody === false) {
@@ -93,14 +99,22 @@ export class StartupCheck implements OnApplicationBootstrap {
     }
   }
 
-  #checkReach(name: string, required: Assurance): void {
-    const reach = [...this.#apps.values()].flatMap((app) =>
-      [...app.attesters.values()].map((attester) => attester.reach),
-    );
-    if (required === 'none' || reach.some((each) => meetsAssurance(each, required))) return;
-    throw new TabConfigError(
-      `${name} asks for assurance '${required}', which no attestation format of any app reaches (levels: ${ASSURANCE_LEVELS.join(', ')})`,
-    );
+  /** Ensures that some app can satisfy what the requirement asks of attestation. */
+  #checkReach(name: string, { assurance, attestationMaxAge, formats, runtime }: TrustRequirement): void {
+    const attesters = [...this.#apps.values()].flatMap((app) => [...app.attesters.values()]);
+    const known = new Set(['none', ...attesters.map(({ format }) => format)]);
+    const foreign = formats === 'any' ? undefined : formats.find((format) => !known.has(format));
+    if (foreign !== undefined)
+      throw new TabConfigError(`${name} names format '${foreign}', which no app can enrol with`);
+    const usable = attesters.filter(({ format }) => formats === 'any' || formats.includes(format));
+    if (assurance !== 'none' && !usable.some(({ reach }) => meetsAssurance(reach, assurance))) {
+      throw new TabConfigError(
+        `${name} asks for assurance '${assurance}', which no attestation format of any app reaches (levels: ${ASSURANCE_LEVELS.join(', ')})`,
+      );
+    }
+    if (usable.length === 0 && (attestationMaxAge !== null || runtime.stepUp.length > 0)) {
+      throw new TabConfigError(`${name} asks for a recent attestation, but no app has a format to attest with`);
+    }
   }
 }
 

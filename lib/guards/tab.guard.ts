@@ -5,7 +5,7 @@ import { TabVerifier } from '../verifier/tab-verifier.js';
 import type { Verification } from '../verifier/verification.js';
 import { GuardSettings } from './guard-settings.js';
 import { accept, passMonitored, refusal } from './http-answer.js';
-import { tabRequestOf, type HttpReply, type HttpRequest } from './http-exchange.js';
+import { routeOf, tabRequestOf, type HttpReply, type HttpRequest } from './http-exchange.js';
 import { handlerOf, RequirementResolver } from './requirement-resolver.js';
 
 /** The two sides of an HTTP exchange, as the framework has them. */
@@ -31,7 +31,7 @@ export class TabGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     if (this.isSkipped(context)) return true;
     const exchange = this.exchangeOf(context);
-    const verification = await this.verify(exchange, this.requirementOf(context));
+    const verification = await this.verify(exchange, this.requirementOf(context), context);
     return this.answer(exchange, verification);
   }
 
@@ -54,8 +54,13 @@ export class TabGuard implements CanActivate {
   }
 
   /** Verifies the request by the requirement. */
-  protected verify({ request }: HttpExchange, requirement: TrustRequirement): Promise<Verification> {
-    return this.verifier.verify(tabRequestOf(request), requirement, this.settings.enforced);
+  protected verify(
+    { request }: HttpExchange,
+    requirement: TrustRequirement,
+    context: ExecutionContext,
+  ): Promise<Verification> {
+    const handler = `${context.getClass().name}.${context.getHandler().name}`;
+    return this.verifier.verify(tabRequestOf(request), requirement, { route: routeOf(request), handler });
   }
 
   /** Lets the request through or throws. */

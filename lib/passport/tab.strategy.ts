@@ -42,7 +42,7 @@ export class TabStrategy extends PassportStrategy(Strategy, 'tab') {
   /** Called by Passport. @throws TabException when the request is refused */
   async validate(request: HttpRequest & { user?: unknown }): Promise<unknown> {
     const reply = replyOf(request);
-    const verification = await this.verifier.verify(tabRequestOf(request), this.requirement, this.settings.enforced);
+    const verification = await this.verifier.verify(tabRequestOf(request), this.requirement);
     if (verification.accepted) {
       accept(request, reply, verification);
       return (

@@ -54,10 +54,30 @@ function mediaType(headers: HeaderFields): string | undefined {
   return values[0]?.split(';', 1)[0]?.trim().toLowerCase() || undefined;
 }
 
-/** Ensures that the content is taken as the type it was signed as: `ct` is there exactly when `bh` is and there is a Content-Type. */
-export function checkContentType(claims: TabClaims, headers: HeaderFields): void {
+/** Parameters that leave the meaning of signed octets as it is: none, or the one charset that everybody means anyway. */
+const HARMLESS_PARAMETERS = /^[^;]*(?:;[ \t]*charset[ \t]*=[ \t]*(?:utf-8|"utf-8")[ \t]*)?$/i;
+
+/**
+ * Ensures that no parameter makes the application read the signed octets as something else: a parser that believes
+ * `charset=utf-7` finds other JSON in them. A client that needs other parameters binds `content-type` itself in `hd`.
+ */
+function checkContentParameters(claims: TabClaims, headers: HeaderFields): void {
+  if (claims.hd !== undefined && Object.hasOwn(claims.hd, 'content-type')) return;
+  const [value] = headers.values('content-type');
+  if (value !== undefined && !HARMLESS_PARAMETERS.test(value))
+    throw mismatch('Content-Type has parameters that are not bound');
+}
+
+/**
+ * Ensures that the content is taken as the type it was signed as: `ct` is there exactly when `bh` is and there is a
+ * Content-Type.
+ *
+ * @param bound whether the policy binds bodies; a body that is not bound, such as an upload, may have any parameters
+ */
+export function checkContentType(claims: TabClaims, headers: HeaderFields, bound: boolean): void {
   const expected = claims.bh === undefined ? undefined : mediaType(headers);
   if (claims.ct !== expected) throw mismatch('ct is not the content type');
+  if (bound && claims.bh !== undefined) checkContentParameters(claims, headers);
 }
 
 /** Ensures that the content is the one that was signed. Done after the signature, since hashing a body costs. */
@@ -69,7 +89,8 @@ export function checkContentHash(claims: TabClaims, request: TabRequest): void {
 /** Ensures that every named header, and every header that the policy names, occurs once and is as it was signed. */
 export function checkBoundHeaders(claims: TabClaims, headers: HeaderFields, required: readonly string[]): void {
   for (const name of required) {
-    if (claims.hd === undefined || !Object.hasOwn(claims.hd, name)) throw mismatch(`hd lacks ${name}`);
+    if (claims.hd === undefined || !Object.hasOwn(claims.hd, name))
+      throw mismatch('hd lacks a header that the policy names');
   }
   for (const [name, digest] of Object.entries(claims.hd ?? {})) {
     const [value, ...more] = headers.values(name);

@@ -13,8 +13,6 @@ export interface InstanceKey {
 /** Where the signature is verified: on the main thread, on the thread pool, or whichever suits the load. */
 export type SignatureMode = 'auto' | 'sync' | 'pool';
 
-const ANSWERS_AT_ONCE = 1;
-
 /** Verifies JWS signatures (RFC 7515 section 5.2) with `node:crypto`. */
 export class SignatureVerifier {
   readonly #mode: SignatureMode;
@@ -24,19 +22,24 @@ export class SignatureVerifier {
     this.#mode = mode;
   }
 
+  /** Says that a request has begun; `auto` goes by how many are under way. */
+  enter(): void {
+    this.#inFlight += 1;
+  }
+
+  /** Says that a request has ended. */
+  leave(): void {
+    this.#inFlight -= 1;
+  }
+
   /** Ensures that `signature` over `input` is by `instanceKey`. @throws TabError `bad_signature` */
   async check(instanceKey: InstanceKey, input: Uint8Array, signature: Uint8Array): Promise<void> {
-    this.#inFlight += 1;
-    try {
-      // A lone request is answered soonest on this thread; several at once share the cores through the pool.
-      const pooled = this.#mode === 'pool' || (this.#mode === 'auto' && this.#inFlight > ANSWERS_AT_ONCE);
-      const valid = pooled
-        ? await verifyPooled(instanceKey, input, signature)
-        : verifySignature(instanceKey, input, signature);
-      if (!valid) throw new TabError('bad_signature', 'signature does not verify');
-    } finally {
-      this.#inFlight -= 1;
-    }
+    // A lone request is answered soonest on this thread; several at once share the cores through the pool.
+    const pooled = this.#mode === 'pool' || (this.#mode === 'auto' && this.#inFlight > 1);
+    const valid = pooled
+      ? await verifyPooled(instanceKey, input, signature)
+      : verifySignature(instanceKey, input, signature);
+    if (!valid) throw new TabError('bad_signature', 'signature does not verify');
   }
 }
 

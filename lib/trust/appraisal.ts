@@ -1,95 +1,115 @@
 import { TabError } from '../errors/tab-error.js';
-import type { RuntimeEvidence, TabClaims } from '../token/claims.types.js';
+import type { TabClaims } from '../token/claims.types.js';
 import { isAtLeastVersion } from '../token/version.js';
+import type { Appraisal, AppraisalInput, AppraisedInstance } from './appraisal.types.js';
 import { currentAssurance, meetsAssurance, type Assurance } from './assurance.js';
+import { isBlockedVersion } from './blocked-version.js';
+import { CONTRADICTION, findContradiction } from './contradiction.js';
+import { gradeOf } from './grades.js';
 import type { RuntimeRequirement, TrustRequirement } from './requirement.js';
-import { isKnownThreat } from './threats.js';
 
-/** What appraisal knows about the app: the part of its registration that policies refer to. */
-export interface AppraisedApp {
-  readonly minVersion: string | null;
-  /** Probes that this app has; what `require: 'declared'` stands for. */
-  readonly probes: readonly string[];
+const NONE: readonly string[] = [];
+
+function denied(detail: string, options: ConstructorParameters<typeof TabError>[2] = {}): TabError {
+  return new TabError('insufficient_trust', detail, options);
 }
 
-/** What appraisal knows about the instance. */
-export interface AppraisedInstance {
-  readonly assurance: Assurance;
-  readonly attestationExpiresAt: number;
-}
-
-/** Everything that is judged; all of it proven by the steps before. */
-export interface AppraisalInput {
-  readonly claims: TabClaims;
-  readonly app: AppraisedApp;
-  readonly instance: AppraisedInstance;
-  /** Seconds since the epoch. */
-  readonly now: number;
-}
-
-/** A passed appraisal. */
-export interface Appraisal {
-  /** Threats found that the policy lets through. */
-  readonly flags: readonly string[];
-  /** The assurance of the instance key as it counts now. */
-  readonly assurance: Assurance;
-}
-
-function denied(detail: string, maxAge?: number): TabError {
-  return new TabError('insufficient_trust', detail, maxAge === undefined ? {} : { hints: { maxAge } });
-}
-
-/** Whether a found threat is denied. */
-function isDenied(name: string, deny: RuntimeRequirement['deny']): boolean {
-  return deny === 'all' || !isKnownThreat(name) || (deny as readonly string[]).includes(name);
-}
-
-/** Ensures that no threat was found that the policy denies. */
-function checkFound(evidence: RuntimeEvidence, deny: RuntimeRequirement['deny']): void {
-  const threat = evidence.found.find((name) => isDenied(name, deny));
-  if (threat !== undefined) throw denied(`threat found: ${threat}`);
-}
-
-/** Ensures that every required probe ran and found nothing; not checked is not clear. */
-function checkProbes(evidence: RuntimeEvidence, required: readonly string[]): void {
-  const missing = required.find((name) => !evidence.clear.includes(name));
-  if (missing !== undefined) throw denied(`probe not clear: ${missing}`);
+function stepUp(detail: string, maxAge?: number): TabError {
+  return new TabError('step_up_required', detail, { hints: { requirement: 'attestation', maxAge } });
 }
 
 /** Ensures that the evidence was measured for this use. */
 function checkAge(claims: TabClaims, maxAge: number): void {
-  if (claims.iat - claims.rt.at > maxAge) throw denied('evidence is too old', maxAge);
+  if (claims.iat - claims.rt.at > maxAge) throw denied('evidence is too old', { hints: { maxAge } });
 }
 
-/** Ensures that the running version is one that the app and the policy still allow. */
-function checkVersion(version: string, ...minima: readonly (string | null)[]): void {
-  for (const minimum of minima) {
-    if (minimum !== null && !isAtLeastVersion(version, minimum)) throw denied('app version is too low');
+/** Whether the device was attested just now, which answers a step-up. */
+function isFreshlyAttested(instance: AppraisedInstance, maxAge: number, now: number): boolean {
+  return instance.format !== 'none' && now < instance.attestationExpiresAt && now - instance.attestedAt <= maxAge;
+}
+
+/** Found threats, and a contradiction as a finding of its own with what it is about. */
+function findings(input: AppraisalInput): { names: readonly string[]; contradiction: string | undefined } {
+  const { found } = input.claims.rt;
+  const contradiction = findContradiction(input);
+  const names = contradiction === undefined || found.includes(CONTRADICTION) ? found : [...found, CONTRADICTION];
+  return { names, contradiction };
+}
+
+/** Ensures that every finding is one that the policy lets through, as it says: denials first, then steps up. */
+function checkFindings(input: AppraisalInput, runtime: RuntimeRequirement): Omit<Appraisal, 'assurance'> {
+  const { names, contradiction } = findings(input);
+  if (names.length === 0) return { flags: NONE, watched: NONE };
+  const grades = names.map((name) => gradeOf(name, runtime));
+  const denial = names[grades.indexOf('deny')];
+  if (denial !== undefined) {
+    const about = denial === CONTRADICTION && contradiction !== undefined ? ` (${contradiction})` : '';
+    throw denied(`threat found: ${denial}${about}`, { reason: 'breach' });
+  }
+  const step = names[grades.indexOf('stepUp')];
+  if (step !== undefined && !isFreshlyAttested(input.instance, runtime.stepUpMaxAge, input.now)) {
+    throw stepUp(`threat found: ${step}`, runtime.stepUpMaxAge);
+  }
+  return {
+    flags: names.filter((_name, index) => grades[index] !== 'ignore'),
+    watched: names.filter((_name, index) => grades[index] === 'monitor'),
+  };
+}
+
+/** Ensures that every required probe ran and found nothing; not checked is not clear. */
+function checkProbes({ claims, app }: AppraisalInput, require: RuntimeRequirement['require']): void {
+  const required = require === 'declared' ? app.probes : require;
+  const missing = required.find((name) => !claims.rt.clear.includes(name));
+  if (missing !== undefined) throw denied(`probe not clear: ${missing}`);
+}
+
+/** The version that a requirement asks for on a platform. */
+function minimumOf(minVersion: TrustRequirement['minVersion'], platform: string): string | null {
+  if (minVersion === null || typeof minVersion === 'string') return minVersion;
+  return Object.hasOwn(minVersion, platform) ? (minVersion[platform] ?? null) : null;
+}
+
+/** Ensures that the running version is one that app, policy and operators still allow. */
+function checkVersion({ claims, app, instance, blockedVersions }: AppraisalInput, requirement: TrustRequirement): void {
+  const { ver } = claims.app;
+  for (const minimum of [app.minVersion, minimumOf(requirement.minVersion, instance.platform)]) {
+    if (minimum !== null && !isAtLeastVersion(ver, minimum))
+      throw denied('app version is too low', { reason: 'version' });
+  }
+  if (blockedVersions.length > 0 && isBlockedVersion(ver, blockedVersions)) {
+    throw denied('app version is blocked', { reason: 'version' });
+  }
+}
+
+/** Ensures that the instance was attested in a good enough way, and recently enough; attesting anew mends it. */
+function checkAttestation({ instance, now }: AppraisalInput, requirement: TrustRequirement): void {
+  const { formats, attestationMaxAge } = requirement;
+  if (formats !== 'any' && !formats.includes(instance.format)) throw stepUp('attestation format is not good enough');
+  if (attestationMaxAge !== null && !isFreshlyAttested(instance, attestationMaxAge, now)) {
+    throw stepUp('attestation is too old', attestationMaxAge);
   }
 }
 
 /** Ensures that the key is protected well enough; where it was until its attestation expired, attesting again mends it. */
-function checkAssurance(input: AppraisalInput, required: Assurance): Assurance {
-  const assurance = currentAssurance(input.instance, input.now);
+function checkAssurance({ instance, now }: AppraisalInput, required: Assurance): Assurance {
+  const assurance = currentAssurance(instance, now);
   if (meetsAssurance(assurance, required)) return assurance;
-  if (meetsAssurance(input.instance.assurance, required)) {
-    throw new TabError('step_up_required', 'attestation has expired', { hints: { requirement: 'attestation' } });
-  }
+  if (meetsAssurance(instance.assurance, required)) throw stepUp('attestation has expired');
   throw denied('assurance is too low');
 }
 
 /**
- * Judges evidence by a requirement (RFC 9334 "appraisal of evidence").
+ * Judges evidence by a requirement (RFC 9334 "appraisal of evidence"); rules of one's own are asked after it.
  *
  * @throws TabError `insufficient_trust` or `step_up_required`
  */
 export function appraise(input: AppraisalInput, requirement: TrustRequirement): Appraisal {
-  const { claims, app } = input;
-  const { deny, require, maxAge } = requirement.runtime;
-  checkAge(claims, maxAge);
-  checkFound(claims.rt, deny);
-  checkProbes(claims.rt, require === 'declared' ? app.probes : require);
-  checkVersion(claims.app.ver, app.minVersion, requirement.minVersion);
+  const { runtime } = requirement;
+  checkAge(input.claims, runtime.maxAge);
+  const { flags, watched } = checkFindings(input, runtime);
+  checkProbes(input, runtime.require);
+  checkVersion(input, requirement);
   const assurance = checkAssurance(input, requirement.assurance);
-  return { flags: claims.rt.found, assurance };
+  checkAttestation(input, requirement);
+  return { flags, watched, assurance };
 }

@@ -1,4 +1,5 @@
 import type { TabErrorCode } from '../errors/codes.js';
+import type { BreachAction } from './requirement.js';
 
 /** How operators sort decisions: who is out there, and what do they send? */
 export const DECISION_CATEGORIES = ['verified', 'outdated-client', 'unknown-origin', 'invalid', 'reused'] as const;
@@ -42,6 +43,8 @@ export interface TrustDecision {
   readonly flags: readonly string[];
   /** Threats that would have been denied or stepped up, had the policy not only watched for them. */
   readonly watched: readonly string[];
+  /** What followed from a breach; set when the runtime broke trust and the policy is enforced. */
+  readonly action?: BreachAction;
   /** Milliseconds. */
   readonly duration: number;
 }

@@ -24,7 +24,8 @@ export async function authenticateStep(
   const { header, claims, compact } = bound.parsed;
   let key = keys.get(header.kid);
   let preloaded: Bindings | undefined;
-  if (key === undefined) {
+  // An RSA key may have been deleted and enrolled again for another algorithm since it was kept.
+  if (key === undefined || key.alg !== header.alg) {
     preloaded = await loadBindings(settings, header.kid, sessionIdOf(claims));
     if (preloaded.instance === undefined) throw new TabError('unknown_instance', 'instance is not enrolled');
     key = keys.add(preloaded.instance);

@@ -34,7 +34,7 @@ export function bindToRequest(
   checkQuery(claims, target);
   if (requirement.body) checkContentEncoding(request.headers);
   checkContentPresence(claims, request, requirement.body);
-  checkContentType(claims, request.headers);
+  checkContentType(claims, request.headers, requirement.body);
   const credential = findCredential(request.headers, settings.credential.cookie);
   checkCredentialHash(claims, credential);
   checkBoundHeaders(claims, request.headers, requirement.headers);

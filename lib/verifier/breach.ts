@@ -1,26 +1,108 @@
+import { LRUCache } from 'lru-cache';
+import type { BoundSession, Breach } from '../bindings/binding.types.js';
 import { callStore } from '../bindings/store-call.js';
 import { TabError } from '../errors/tab-error.js';
+import { CONTRADICTION } from '../trust/contradiction.js';
+import type { BreachAction, TrustRequirement } from '../trust/requirement.js';
+import type { ClaimOutcome } from './claim-step.js';
 import type { RegisteredApp, VerifierSettings } from './settings.js';
 import type { AuthenticToken } from './steps.types.js';
 
-/**
- * Suspends an instance that reports a threat which its app answers with suspension (PROTOCOL section 5). Only for the
- * token that won its claim: a replayed report of an old breach must not suspend an instance that has recovered since.
- *
- * @throws TabError `insufficient_trust` once the instance is suspended
- */
-export async function suspendOnBreach(
-  { claims, instanceId }: AuthenticToken,
-  app: RegisteredApp,
-  claim: Promise<boolean>,
-  settings: VerifierSettings,
-  now: number,
-): Promise<void> {
-  const threats = claims.rt.found.filter((name) => app.suspendOn.includes(name));
-  // A claim that failed has not been won; its failure is for the claim's own step, after the policy, which looks again.
-  if (threats.length === 0 || (await claim.catch(() => false)) !== true) return;
-  const reason = `threat found: ${threats.join(', ')}`.slice(0, 200);
-  const { bindings, storeTimeout } = settings;
-  await callStore('binding store', storeTimeout, () => bindings.suspend(instanceId, { reason, at: now }, threats));
-  throw new TabError('insufficient_trust', `suspended, ${reason}`);
+/** Actions by severity, mildest first. */
+const SEVERITY: readonly BreachAction[] = ['reject', 'revoke-session', 'suspend', 'revoke-instance'];
+
+/** Seconds within which the same breach of an instance, when it is only rejected, is recorded once. */
+const RECORDED_EVERY = 60;
+const RECORDED_MAX = 10_000;
+
+/** What a breach is answered with. */
+export interface BreachFacts {
+  readonly authentic: AuthenticToken;
+  readonly app: RegisteredApp;
+  readonly session: BoundSession | undefined;
+  readonly requirement: TrustRequirement;
+  readonly decision: string;
+  readonly error: TabError;
+  /** Seconds since the epoch. */
+  readonly now: number;
+}
+
+/** Threats for which the app suspends the instance that reports them. */
+export function suspendingThreats({ claims }: AuthenticToken, app: RegisteredApp): readonly string[] {
+  return claims.rt.found.filter((name) => app.suspendOn.includes(name));
+}
+
+/** Ensures that no threat was found which the app answers with suspension, whatever the policy says about it. */
+export function checkSuspendOn(authentic: AuthenticToken, app: RegisteredApp): void {
+  const [threat] = suspendingThreats(authentic, app);
+  if (threat !== undefined) throw new TabError('insufficient_trust', `threat found: ${threat}`, { reason: 'breach' });
+}
+
+/** The stricter of what the policy asks for and what the app asks for. */
+function actionOf({ requirement, authentic, app, session }: BreachFacts): BreachAction {
+  const byApp: BreachAction = suspendingThreats(authentic, app).length > 0 ? 'suspend' : 'reject';
+  const action = SEVERITY[Math.max(SEVERITY.indexOf(byApp), SEVERITY.indexOf(requirement.onBreach))] as BreachAction;
+  return action === 'revoke-session' && session === undefined ? 'reject' : action;
+}
+
+/** The ratchet: trust that broke does not come back by reporting clean again. */
+export class BreachResponder {
+  readonly #settings: VerifierSettings;
+  readonly #recorded = new LRUCache<string, number>({ max: RECORDED_MAX });
+
+  constructor(settings: VerifierSettings) {
+    this.#settings = settings;
+  }
+
+  /**
+   * Acts on a breach and keeps it. Only for a token that won its claim: a replayed report of an old breach must not act on
+   * an instance that has recovered since.
+   *
+   * @returns the action taken; undefined when the token had been spent
+   * @throws TabError `store_unavailable` when the action could not be taken; the request is refused either way
+   */
+  async respond(facts: BreachFacts, claim: Promise<ClaimOutcome>): Promise<BreachAction | undefined> {
+    // A claim that failed has not been won; its failure is for its own step, after the policy.
+    if ((await claim.catch(() => undefined)) !== 'won') return undefined;
+    const action = actionOf(facts);
+    await this.#act(action, facts);
+    await this.#record(action, facts);
+    return action;
+  }
+
+  async #act(action: BreachAction, { authentic, session, error, now }: BreachFacts): Promise<void> {
+    const { bindings, storeTimeout } = this.#settings;
+    const { instanceId, claims } = authentic;
+    const ending = { reason: error.detail.slice(0, 200), at: now };
+    const call = (work: () => Promise<unknown>) => callStore('binding store', storeTimeout, work);
+    if (action === 'revoke-instance') await call(() => bindings.revoke(instanceId, ending));
+    if (action === 'suspend') {
+      // A contradiction is no probe: nothing could ever report it clear. New attestation claims end it.
+      const threats = claims.rt.found.filter((name) => name !== CONTRADICTION);
+      await call(() => bindings.suspend(instanceId, ending, threats));
+    }
+    if (action === 'revoke-session' && session !== undefined) await call(() => bindings.endSession(session.id, ending));
+  }
+
+  async #record(action: BreachAction, { authentic, session, decision, error, now }: BreachFacts): Promise<void> {
+    const { instanceId, claims } = authentic;
+    const detail = error.detail.slice(0, 200);
+    const key = `${instanceId} ${detail}`;
+    const last = this.#recorded.get(key);
+    // A broken client that asks on and on fills no table; what changes something is always kept.
+    if (action === 'reject' && last !== undefined && now - last < RECORDED_EVERY) return;
+    this.#recorded.set(key, now);
+    const breach: Breach = {
+      id: decision,
+      instanceId,
+      sessionId: session?.id ?? null,
+      at: now,
+      code: error.code,
+      threats: claims.rt.found,
+      action,
+      detail,
+    };
+    const { bindings, storeTimeout } = this.#settings;
+    await callStore('binding store', storeTimeout, () => bindings.recordBreach(breach));
+  }
 }

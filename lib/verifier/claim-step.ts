@@ -6,40 +6,50 @@ import type { VerifierSettings } from './settings.js';
 import type { AuthenticToken, BoundToken } from './steps.types.js';
 import type { VerificationRun } from './verification.js';
 
-/** What is spent with the token: the challenge where the policy says so, else the `jti`. */
-function spentWith(
-  { claims, instanceId }: AuthenticToken,
-  { challenge }: BoundToken,
-  requirement: TrustRequirement,
-): { key: string; expiresAt: number } {
-  if (requirement.challenge === 'single-use' && challenge !== undefined) {
-    return { key: challengeClaimKey(challenge.text), expiresAt: challenge.expiresAt + CHALLENGE_KEPT };
-  }
-  return { key: jtiClaimKey(instanceId, claims.jti), expiresAt: claims.iat + JTI_KEPT };
-}
+/** What came of spending a token. */
+export type ClaimOutcome = 'won' | 'challenge_spent' | 'jti_spent';
 
-/** Step 6 begins together with step 4, in one round trip; `checkClaim` looks at its outcome after step 5. */
-export function startClaim(
-  authentic: AuthenticToken,
-  bound: BoundToken,
-  requirement: TrustRequirement,
-  settings: VerifierSettings,
-  run: VerificationRun,
-): Promise<boolean> {
-  const { key, expiresAt } = spentWith(authentic, bound, requirement);
+/** Claims one key, once for the request, however many guards ask. */
+function claimOnce(key: string, expiresAt: number, settings: VerifierSettings, run: VerificationRun): Promise<boolean> {
   let claim = run.claims.get(key);
   if (claim === undefined) {
     claim = callStore('nonce store', settings.storeTimeout, () => settings.nonces.claim(key, expiresAt));
-    // An earlier step may refuse before anybody awaits the claim; its failure is then of no interest.
-    claim.catch(() => undefined);
     run.claims.set(key, claim);
   }
   return claim;
 }
 
+/**
+ * Spends the token: its `jti`, and on single-use routes the challenge as well. The `jti` is claimed on every route, since
+ * the same request may reach handlers of different policies (versions of an API, a deployment under way).
+ */
+async function spend(
+  { claims, instanceId }: AuthenticToken,
+  { challenge }: BoundToken,
+  requirement: TrustRequirement,
+  settings: VerifierSettings,
+  run: VerificationRun,
+): Promise<ClaimOutcome> {
+  const pending = [claimOnce(jtiClaimKey(instanceId, claims.jti), claims.iat + JTI_KEPT, settings, run)];
+  if (requirement.challenge === 'single-use' && challenge !== undefined) {
+    pending.push(claimOnce(challengeClaimKey(challenge.text), challenge.expiresAt + CHALLENGE_KEPT, settings, run));
+  }
+  const [jti, fresh = true] = await Promise.all(pending);
+  if (fresh !== true) return 'challenge_spent';
+  return jti === true ? 'won' : 'jti_spent';
+}
+
+/** Step 6 begins together with step 4, in one round trip; `checkClaim` looks at its outcome after step 5. */
+export function startClaim(...args: Parameters<typeof spend>): Promise<ClaimOutcome> {
+  const claim = spend(...args);
+  // An earlier step may refuse before anybody awaits the claim; its failure is then of no interest.
+  claim.catch(() => undefined);
+  return claim;
+}
+
 /** Ensures that this token is presented for the first time, anywhere. */
-export async function checkClaim(claim: Promise<boolean>, requirement: TrustRequirement): Promise<void> {
-  if ((await claim) === true) return;
-  if (requirement.challenge === 'single-use') throw new TabError('use_tab_nonce', 'challenge is spent', { reason: 'spent' });
-  throw new TabError('replayed_token', 'jti is spent', { reason: 'spent' });
+export async function checkClaim(claim: Promise<ClaimOutcome>): Promise<void> {
+  const outcome = await claim;
+  if (outcome === 'challenge_spent') throw new TabError('use_tab_nonce', 'challenge is spent', { reason: 'spent' });
+  if (outcome !== 'won') throw new TabError('replayed_token', 'jti is spent', { reason: 'spent' });
 }

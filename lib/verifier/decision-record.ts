@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { TabError } from '../errors/tab-error.js';
 import type { TabRequest } from '../token/request.js';
+import type { TrustContext } from '../trust/trust-context.js';
 import type { DecisionCategory, TrustDecision } from '../trust/trust-decision.js';
 import type { Proven } from './verification.js';
 
@@ -12,7 +13,8 @@ export function newDecisionId(): string {
 /** Longest path that a record keeps; longer ones are cut. */
 const PATH_MAX = 256;
 
-function pathOf(target: string): string {
+/** The path of a target, without the query, cut to a length that records can hold. */
+export function pathOf(target: string): string {
   const mark = target.indexOf('?');
   return (mark === -1 ? target : target.slice(0, mark)).slice(0, PATH_MAX);
 }
@@ -34,6 +36,8 @@ export function recordDecision(facts: {
   proven: Proven;
   error: TabError | undefined;
   enforced: boolean;
+  route?: string;
+  handler?: string;
   at: number;
   duration: number;
 }): TrustDecision {
@@ -48,6 +52,9 @@ export function recordDecision(facts: {
     ...(error && { code: error.code, detail: error.detail }),
     method: request.method,
     path: pathOf(request.target),
+    ...(facts.route !== undefined && { route: facts.route }),
+    ...(facts.handler !== undefined && { handler: facts.handler }),
+    ...(proven.action !== undefined && { action: proven.action }),
     ...(authentic && {
       instanceId: authentic.instanceId,
       appId: authentic.claims.app.id,
@@ -58,5 +65,30 @@ export function recordDecision(facts: {
     flags: proven.flags ?? [],
     watched: proven.watched ?? [],
     duration: facts.duration,
+  };
+}
+
+/** The record of a session change that was refused inside a request which itself may have been accepted. */
+export function sessionRefusal(error: TabError, trust: TrustContext, at: number): TrustDecision {
+  return {
+    id: newDecisionId(),
+    at,
+    outcome: 'refused',
+    enforced: true,
+    category: categoryOf(error),
+    code: error.code,
+    detail: `session change in request ${trust.decision}: ${error.detail}`,
+    method: '',
+    path: '',
+    ...(trust.verified && {
+      instanceId: trust.instance.id,
+      appId: trust.instance.appId,
+      appVersion: trust.instance.appVersion,
+      ...(trust.session && { sessionId: trust.session.id, subject: trust.session.subject }),
+    }),
+    threats: [],
+    flags: [],
+    watched: [],
+    duration: 0,
   };
 }

@@ -1,15 +1,17 @@
-import type { AppInstance, BoundSession } from '../bindings/binding.types.js';
+import type { AppInstance, Bindings, BoundSession } from '../bindings/binding.types.js';
+import { withDeadline } from '../bindings/store-call.js';
 import { TabError } from '../errors/tab-error.js';
 import { checkContentHash } from '../token/binding.js';
+import { secondsOf } from '../token/clock.js';
 import { isPastHalfLife } from '../token/challenge.js';
 import type { RequestCredential } from '../token/credential.js';
 import type { TabRequest } from '../token/request.js';
-import { appraise, type Appraisal } from '../trust/appraisal.js';
 import type { TrustRequirement } from '../trust/requirement.js';
 import type { TrustDecision } from '../trust/trust-decision.js';
+import { appraiseStep, withoutAppraisal } from './appraise-step.js';
 import { authenticateStep, loadBindings } from './authenticate-step.js';
 import { bindStep } from './bind-step.js';
-import { suspendOnBreach } from './breach.js';
+import { BreachResponder } from './breach.js';
 import { checkClaim, startClaim } from './claim-step.js';
 import { recordDecision, newDecisionId } from './decision-record.js';
 import { KeyRing } from './key-ring.js';
@@ -18,7 +20,7 @@ import type { CredentialFacts, VerifierSettings } from './settings.js';
 import { checkInstance, checkSession, sessionIdOf } from './state-step.js';
 import type { AuthenticToken, BoundToken } from './steps.types.js';
 import { makeContext } from './verified-context.js';
-import type { AcceptedVerification, Proven, Verification, VerificationRun } from './verification.js';
+import type { AcceptedVerification, Proven, Verification, VerificationRun, VerifyOptions } from './verification.js';
 
 /**
  * Verifies requests by the six steps of PROTOCOL section 6, in that order. It knows no framework: a guard, a strategy or
@@ -28,6 +30,7 @@ export class TabVerifier {
   readonly #settings: VerifierSettings;
   readonly #onDecision: (decision: TrustDecision) => void;
   readonly #keys: KeyRing;
+  readonly #breaches: BreachResponder;
   readonly #runs = new WeakMap<TabRequest, VerificationRun>();
 
   /** @param onDecision called once for every decision */
@@ -35,19 +38,18 @@ export class TabVerifier {
     this.#settings = settings;
     this.#onDecision = onDecision;
     this.#keys = new KeyRing(settings.keyCacheSize);
+    this.#breaches = new BreachResponder(settings);
   }
 
   /**
    * Verifies a request. Never rejects: whatever goes wrong is a refusal. Called again with the same `TabRequest` it
-   * shares the signature check, the state and the claim, and judges only the further requirement.
-   *
-   * @param enforced false in monitor mode, where a refusal has no consequence for the instance
+   * shares the signature check, the state and the claims, and judges only the further requirement.
    */
-  verify(request: TabRequest, requirement: TrustRequirement, enforced = true): Promise<Verification> {
+  verify(request: TabRequest, requirement: TrustRequirement, options: VerifyOptions = {}): Promise<Verification> {
     const run = this.#runOf(request);
     let verification = run.verifications.get(requirement);
     if (verification === undefined) {
-      verification = this.#verify(request, requirement, run, enforced);
+      verification = this.#verify(request, requirement, run, options);
       run.verifications.set(requirement, verification);
     }
     return verification;
@@ -56,7 +58,7 @@ export class TabVerifier {
   #runOf(request: TabRequest): VerificationRun {
     let run = this.#runs.get(request);
     if (run === undefined) {
-      run = { now: Math.floor(this.#settings.clock() / 1000), claims: new Map(), verifications: new Map() };
+      run = { now: secondsOf(this.#settings.clock), claims: new Map(), verifications: new Map() };
       this.#runs.set(request, run);
     }
     return run;
@@ -66,17 +68,29 @@ export class TabVerifier {
     request: TabRequest,
     requirement: TrustRequirement,
     run: VerificationRun,
-    enforced: boolean,
+    options: VerifyOptions,
   ): Promise<Verification> {
     const started = performance.now();
     const id = newDecisionId();
     const proven: Proven = {};
+    const { signatures } = this.#settings;
+    signatures.enter();
     const record = (error?: TabError): TrustDecision => {
       const at = this.#settings.clock();
-      return recordDecision({ id, request, proven, error, enforced, at, duration: performance.now() - started });
+      const duration = performance.now() - started;
+      return recordDecision({
+        id,
+        request,
+        proven,
+        error,
+        enforced: requirement.mode === 'enforce',
+        at,
+        duration,
+        ...options,
+      });
     };
     try {
-      const accepted = await this.#prove(request, requirement, run, proven, id, enforced);
+      const accepted = await this.#prove(request, requirement, run, proven, id, options.unappraised === true);
       const decision = record();
       this.#onDecision(decision);
       return { ...accepted, accepted: true, decision, nextChallenge: this.#nextChallenge(requirement, run, proven) };
@@ -91,6 +105,8 @@ export class TabVerifier {
         decision,
         nextChallenge: this.#nextChallenge(requirement, run, proven, error),
       };
+    } finally {
+      signatures.leave();
     }
   }
 
@@ -110,7 +126,7 @@ export class TabVerifier {
     run: VerificationRun,
     proven: Proven,
     decision: string,
-    enforced: boolean,
+    unappraised: boolean,
   ): Promise<Pick<AcceptedVerification, 'context' | 'challenged' | 'credentialHash'>> {
     run.parsed ??= parseStep(request, this.#settings.algorithms);
     const bound = bindStep(run.parsed, request, requirement, this.#settings, run.now);
@@ -120,12 +136,16 @@ export class TabVerifier {
     proven.challengePastHalfLife = bound.challenge !== undefined && isPastHalfLife(bound.challenge, run.now);
     checkContentHash(authentic.claims, request);
     const claim = startClaim(authentic, bound, requirement, this.#settings, run);
-    const { instance, session } = await this.#checkState(authentic, bound, requirement, run);
+    const { bindings, instance, session } = await this.#checkState(authentic, bound, requirement, run);
     proven.sessionId = session?.id;
     proven.subject = session?.subject;
-    const appraisal = await this.#appraise(authentic, instance, requirement, run, claim, enforced);
+    const step = { request, authentic, instance, bindings, session, requirement, claim, decision, now: run.now };
+    const appraisal = unappraised
+      ? withoutAppraisal(instance, run.now)
+      : await appraiseStep(step, this.#settings, this.#breaches, proven);
     proven.flags = appraisal.flags;
-    await checkClaim(claim, requirement);
+    proven.watched = appraisal.watched;
+    await checkClaim(claim);
     const context = makeContext(decision, authentic, instance, session, appraisal);
     return { context, challenged: bound.challenge !== undefined, credentialHash: bound.credential?.hash };
   }
@@ -136,7 +156,7 @@ export class TabVerifier {
     bound: BoundToken,
     requirement: TrustRequirement,
     run: VerificationRun,
-  ): Promise<{ instance: AppInstance; session: BoundSession | undefined }> {
+  ): Promise<{ bindings: Bindings; instance: AppInstance; session: BoundSession | undefined }> {
     const { claims, instanceId } = authentic;
     run.bindings ??= authentic.preloaded
       ? Promise.resolve(authentic.preloaded)
@@ -146,32 +166,20 @@ export class TabVerifier {
     const factsOf = (credential: RequestCredential) => (run.facts ??= this.#verifyCredential(credential));
     const { credential } = bound;
     const session = await checkSession({ bindings, instance, claims, credential, factsOf, now: run.now }, requirement);
-    return { instance, session };
+    return { bindings, instance, session };
   }
 
   async #verifyCredential(credential: RequestCredential): Promise<CredentialFacts | undefined> {
     try {
-      return await this.#settings.credential.verify?.(credential.value);
+      const { verify } = this.#settings.credential;
+      return (
+        verify &&
+        (await withDeadline('credential verifier', this.#settings.storeTimeout, () => verify(credential.value)))
+      );
     } catch (cause) {
       if (cause instanceof TabError) throw cause;
       throw new TabError('invalid_session', 'credential was not accepted', { cause });
     }
-  }
-
-  /** Step 5: policy. A threat that the app answers with suspension suspends, once per token, whatever else refuses it. */
-  async #appraise(
-    authentic: AuthenticToken,
-    instance: AppInstance,
-    requirement: TrustRequirement,
-    run: VerificationRun,
-    claim: Promise<boolean>,
-    enforced: boolean,
-  ): Promise<Appraisal> {
-    const { claims } = authentic;
-    const app = this.#settings.apps.get(instance.appId);
-    if (app === undefined) throw new TabError('insufficient_trust', 'app is no longer registered');
-    if (enforced) await suspendOnBreach(authentic, app, claim, this.#settings, run.now);
-    return appraise({ claims, app, instance, now: run.now }, requirement);
   }
 
   /** PROTOCOL section 4: with `use_tab_nonce`, past half life, and on single-use routes after every verified signature. */

@@ -2,7 +2,7 @@ import type { Bindings } from '../bindings/binding.types.js';
 import type { TabError } from '../errors/tab-error.js';
 import type { VerifiedTrust } from '../trust/trust-context.js';
 import type { TrustDecision } from '../trust/trust-decision.js';
-import type { TrustRequirement } from '../trust/requirement.js';
+import type { BreachAction, TrustRequirement } from '../trust/requirement.js';
 import type { CredentialFacts } from './settings.js';
 import type { AuthenticToken, ParsedToken } from './steps.types.js';
 
@@ -30,6 +30,16 @@ export interface RefusedVerification extends VerificationBase {
 /** What the verifier says about a request and a requirement. */
 export type Verification = AcceptedVerification | RefusedVerification;
 
+/** What the caller of the verifier knows about the request besides itself. */
+export interface VerifyOptions {
+  /** The route pattern, for the record. */
+  readonly route?: string;
+  /** `Class.method` of the handler, for the record. */
+  readonly handler?: string;
+  /** True skips step 5: for a client that gives its key up, whatever its runtime looks like. */
+  readonly unappraised?: boolean;
+}
+
 /** What is done once for a request, however many guards look at it. */
 export interface VerificationRun {
   /** Seconds since the epoch, the same for all guards of the request. */
@@ -50,4 +60,5 @@ export interface Proven {
   subject?: string;
   flags?: readonly string[];
   watched?: readonly string[];
+  action?: BreachAction;
 }

@@ -1,5 +1,5 @@
 import type { AppInstance, BoundSession } from '../bindings/binding.types.js';
-import type { Appraisal } from '../trust/appraisal.js';
+import type { Appraisal } from '../trust/appraisal.types.js';
 import type { VerifiedTrust } from '../trust/trust-context.js';
 import type { AuthenticToken } from './steps.types.js';
 

@@ -108,3 +108,8 @@ export async function storesOf(dataSource: DataSource): Promise<TabStores> {
 export async function empty(dataSource: DataSource): Promise<void> {
   for (const entity of TAB_ENTITIES) await dataSource.createQueryBuilder().delete().from(entity).execute();
 }
+
+/** Undoes every migration of ours, the last one first. */
+export async function undoMigrations(dataSource: DataSource): Promise<void> {
+  for (const _ of TAB_MIGRATIONS) await dataSource.undoLastMigration();
+}

@@ -1,9 +1,9 @@
 import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TAB_ENTITIES } from '../../lib/stores/typeorm/index.js';
-import { aKey, anInstance, aSession, NOW, swapCase } from '../../lib/testing/contract/factories.js';
+import { CreateTabTables1767225600000, TAB_ENTITIES } from '../../lib/stores/typeorm/index.js';
+import { aBlock, aBreach, aKey, anInstance, aSession, NOW, swapCase } from '../../lib/testing/contract/factories.js';
 import { describeService } from '../utils/services.js';
-import { connectTo, ENGINES, engine, storesOf, type Engine, type TestDatabase } from './engines.js';
+import { connectTo, ENGINES, engine, storesOf, undoMigrations, type Engine, type TestDatabase } from './engines.js';
 
 /** What TypeORM would still change so that the schema matches the entities. */
 async function wantedChanges(dataSource: DataSource): Promise<string[]> {
@@ -20,7 +20,7 @@ async function tables(dataSource: DataSource): Promise<string[]> {
   return found;
 }
 
-/** A claim, an instance and a session, written and read back. */
+/** A row of every table, written and read back. */
 async function roundTrip(dataSource: DataSource): Promise<void> {
   const { nonces, bindings } = await storesOf(dataSource);
   const key = aKey();
@@ -30,6 +30,12 @@ async function roundTrip(dataSource: DataSource): Promise<void> {
   expect(await bindings.saveInstance(instance)).toBe(true);
   expect(await bindings.bind(session)).toBe('bound');
   expect(await bindings.load({ instanceId: instance.id, sessionId: session.id })).toEqual({ instance, session });
+  const [breach, block] = [aBreach({ instanceId: instance.id }), aBlock({ appId: instance.appId })];
+  await bindings.recordBreach(breach);
+  expect(await bindings.findBreaches({ instanceId: instance.id })).toEqual([breach]);
+  await bindings.blockVersions(block);
+  expect((await bindings.load({ instanceId: instance.id })).blockedVersions).toEqual([block.range]);
+  expect(await bindings.unblockVersions(block.appId, block.range)).toBe(true);
 }
 
 async function onEngine(one: Engine, body: (database: () => TestDatabase) => void): Promise<void> {
@@ -51,21 +57,50 @@ for (const one of ENGINES) {
       const dataSource = await connectTo(database());
       expect(await wantedChanges(dataSource)).toEqual([]);
       await roundTrip(dataSource);
-      await dataSource.undoLastMigration();
+      await undoMigrations(dataSource);
       expect(await tables(dataSource)).toEqual([]);
       await dataSource.runMigrations();
       expect(await wantedChanges(dataSource)).toEqual([]);
       await roundTrip(dataSource);
+      await undoMigrations(dataSource);
+      await dataSource.destroy();
+    });
+
+    it('the second migration adds to the first and leaves what is stored alone', async () => {
+      const early = await connectTo(database(), {
+        migrations: [CreateTabTables1767225600000],
+        entities: TAB_ENTITIES.slice(0, 3),
+      });
+      expect(await wantedChanges(early)).toEqual([]);
+      const instance = anInstance();
+      await early.getRepository(TAB_ENTITIES[1]).insert(instance as never);
+      // One connection that is kept open is the whole of a database in memory; the others are opened again.
+      const dataSource = one === ENGINES[0] ? early : await connectTo(database());
+      if (dataSource !== early) {
+        await early.destroy();
+        expect(await wantedChanges(dataSource)).toEqual([]);
+        expect((await (await storesOf(dataSource)).bindings.load({ instanceId: instance.id })).instance).toEqual(
+          instance,
+        );
+        await dataSource.undoLastMigration();
+        expect(await tables(dataSource)).toEqual(['tab_used_nonce', 'tab_app_instance', 'tab_bound_session']);
+      }
       await dataSource.undoLastMigration();
       await dataSource.destroy();
     });
 
     it('the tables take the prefix of the data source', async () => {
       const dataSource = await connectTo(database(), { entityPrefix: 'my_' });
-      expect(await tables(dataSource)).toEqual(['my_tab_used_nonce', 'my_tab_app_instance', 'my_tab_bound_session']);
+      expect(await tables(dataSource)).toEqual([
+        'my_tab_used_nonce',
+        'my_tab_app_instance',
+        'my_tab_bound_session',
+        'my_tab_breach',
+        'my_tab_blocked_version',
+      ]);
       expect(await wantedChanges(dataSource)).toEqual([]);
       await roundTrip(dataSource);
-      await dataSource.undoLastMigration();
+      await undoMigrations(dataSource);
       await dataSource.destroy();
     });
 
@@ -90,10 +125,15 @@ for (const one of ENGINES) {
       await bindings.saveInstance(instance);
       await bindings.bind(session);
       await nonces.claim(aKey(), NOW);
-      const [nonceEntity, instanceEntity, sessionEntity] = TAB_ENTITIES;
+      const [breach, block] = [aBreach(), aBlock()];
+      await bindings.recordBreach(breach);
+      await bindings.blockVersions(block);
+      const [nonceEntity, instanceEntity, sessionEntity, breachEntity, blockEntity] = TAB_ENTITIES;
       expect(await dataSource.getRepository(instanceEntity).findOneBy({ id: instance.id })).toMatchObject(instance);
       expect(await dataSource.getRepository(sessionEntity).findOneBy({ id: session.id })).toMatchObject(session);
       expect(await dataSource.getRepository(nonceEntity).find()).toMatchObject([{ expiresAt: NOW }]);
+      expect(await dataSource.getRepository(breachEntity).find()).toMatchObject([breach]);
+      expect(await dataSource.getRepository(blockEntity).find()).toMatchObject([{ ...block, slot: 0 }]);
       await dataSource.dropDatabase();
       await dataSource.destroy();
     });

@@ -12,7 +12,7 @@ import { bindingSql } from '../../lib/stores/typeorm/work/binding-sql.js';
 import { bindWork } from '../../lib/stores/typeorm/work/session-work.js';
 import { aHash, aKey, anEnding, anInstance, aRebinding, aSession, NOW } from '../../lib/testing/contract/factories.js';
 import { describeService } from '../utils/services.js';
-import { connectTo, engine, storesOf, type TestDatabase } from './engines.js';
+import { connectTo, engine, storesOf, undoMigrations, type TestDatabase } from './engines.js';
 
 for (const name of ['PostgreSQL', 'MariaDB']) {
   const one = engine(name);
@@ -110,14 +110,19 @@ function suite(create: () => Promise<TestDatabase>): void {
     const error: unknown = await stores.nonces.claim(key, NOW).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'store_unavailable' });
     expect(JSON.stringify([String(error), error, (error as Error).cause])).not.toContain(key);
-    await dataSource.undoLastMigration();
+    await undoMigrations(dataSource);
   });
 
   it('a credential that is bound and replaced between a look and the insert is noticed', async () => {
     const instance = anInstance();
     await stores.bindings.saveInstance(instance);
     const [credentialHash, first] = [aHash(), aSession(instance)];
-    const sql = bindingSql(dialect(), { instances: 'tab_app_instance', sessions: 'tab_bound_session' });
+    const sql = bindingSql(dialect(), {
+      instances: 'tab_app_instance',
+      sessions: 'tab_bound_session',
+      breaches: 'tab_breach',
+      blocks: 'tab_blocked_version',
+    });
     const runner = dataSource.createQueryRunner();
     const meanwhile = async (): Promise<void> => {
       expect(await stores.bindings.bind({ ...first, credentialHash })).toBe('bound');

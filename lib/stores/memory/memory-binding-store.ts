@@ -6,14 +6,20 @@ import type {
   BindingSweep,
   BindOutcome,
   BoundSession,
+  Breach,
+  BreachFilter,
   Ending,
   InstanceFilter,
   Rebinding,
   RebindOutcome,
+  VersionBlock,
 } from '../../bindings/binding.types.js';
 import { TabError } from '../../errors/tab-error.js';
-import { ExpiryBuckets } from './expiry-buckets.js';
-import { firstOf, SessionTable } from './session-table.js';
+import { BlockTable } from './block-table.js';
+import { BreachLog } from './breach-log.js';
+import { ensureRoom } from './ensure-room.js';
+import { InstanceTable } from './instance-table.js';
+import { SessionTable } from './session-table.js';
 
 const MAX_LISTED = 1000;
 const DEFAULT_LISTED = 100;
@@ -22,16 +28,19 @@ const DEFAULT_LISTED = 100;
 export interface MemoryBindingLimits {
   readonly maxInstances: number;
   readonly maxSessions: number;
+  /** Beyond it, the oldest breach is forgotten. */
+  readonly maxBreaches: number;
 }
 
 /**
- * Instances and sessions in the memory of one process. Every method runs in one synchronous step, which makes it atomic.
- * What is stored is frozen, so that a caller cannot change it past the revision. Full is an error: nothing is evicted.
+ * Everything in the memory of one process. Every method runs in one synchronous step, which makes it atomic. What is
+ * stored is frozen, so that a caller cannot change it past the revision. Full is an error: nothing but a breach is evicted.
  */
 export class MemoryBindingStore extends BindingStore {
-  private readonly instances = new Map<string, AppInstance>();
-  private readonly unattested: ExpiryBuckets;
+  private readonly instances: InstanceTable;
   private readonly sessions: SessionTable;
+  private readonly breaches: BreachLog;
+  private readonly blocks = new BlockTable();
 
   /** @param clock milliseconds since the epoch */
   constructor(
@@ -40,21 +49,23 @@ export class MemoryBindingStore extends BindingStore {
   ) {
     super();
     const now = Math.floor(clock() / 1000);
-    this.unattested = new ExpiryBuckets(now);
+    this.instances = new InstanceTable(now);
     this.sessions = new SessionTable(now);
+    this.breaches = new BreachLog(limits.maxBreaches);
   }
 
   override async load({ instanceId, sessionId, credentialHash }: BindingQuery): Promise<Bindings> {
     const instance = this.instances.get(instanceId);
     const session = sessionId !== undefined ? this.sessions.get(sessionId) : this.withCurrent(credentialHash);
-    return { ...(instance && { instance }), ...(session && { session }) };
+    const blockedVersions = instance && this.blocks.ranges(instance.appId);
+    return { ...(instance && { instance }), ...(session && { session }), ...(blockedVersions && { blockedVersions }) };
   }
 
   override async saveInstance(instance: AppInstance, expectedRevision?: number): Promise<boolean> {
     const known = this.instances.get(instance.id);
     if (known?.revision !== expectedRevision || known?.status === 'revoked') return false;
     if (!known) ensureRoom('instances', this.instances.size, this.limits.maxInstances);
-    this.write({ ...instance, revision: (expectedRevision ?? 0) + 1 });
+    this.instances.put({ ...instance, revision: (expectedRevision ?? 0) + 1 });
     return true;
   }
 
@@ -98,7 +109,7 @@ export class MemoryBindingStore extends BindingStore {
     const renews = instance.status === 'active' || ending.at > instance.statusAt;
     if (!renews && suspendedBy.length === instance.suspendedBy.length) return true;
     const renewal = renews ? { statusReason: ending.reason, statusAt: ending.at } : {};
-    this.write({ ...instance, ...renewal, status: 'suspended', suspendedBy, revision: instance.revision + 1 });
+    this.instances.put({ ...instance, ...renewal, status: 'suspended', suspendedBy, revision: instance.revision + 1 });
     return true;
   }
 
@@ -106,7 +117,7 @@ export class MemoryBindingStore extends BindingStore {
     const instance = this.instances.get(instanceId);
     if (!instance || instance.status === 'revoked') return false;
     const change = { status: 'revoked', statusReason: ending.reason, statusAt: ending.at } as const;
-    this.write({ ...instance, ...change, revision: instance.revision + 1 });
+    this.instances.put({ ...instance, ...change, revision: instance.revision + 1 });
     for (const session of this.sessions.withInstance(instanceId)) this.end(session, ending);
     return true;
   }
@@ -122,7 +133,8 @@ export class MemoryBindingStore extends BindingStore {
 
   override async findInstances({ appId, status, after, limit }: InstanceFilter): Promise<AppInstance[]> {
     const count = Math.min(Math.max(Math.trunc(limit ?? DEFAULT_LISTED), 1), MAX_LISTED);
-    return [...this.instances.values()]
+    return this.instances
+      .values()
       .filter((instance) => appId === undefined || instance.appId === appId)
       .filter((instance) => status === undefined || instance.status === status)
       .filter((instance) => after === undefined || instance.id > after)
@@ -137,19 +149,29 @@ export class MemoryBindingStore extends BindingStore {
       .slice(0, MAX_LISTED);
   }
 
-  override async sweep({ sessionsBefore, unattestedBefore, limit }: BindingSweep): Promise<number> {
-    const deleted = this.sessions.sweep(sessionsBefore, limit);
-    const idle = this.idleBefore(unattestedBefore);
-    const ids = [...firstOf(idle, limit)];
-    for (const id of ids) {
-      this.unattested.remove(id, this.instances.get(id)?.createdAt ?? 0);
-      this.instances.delete(id);
-    }
-    return deleted + ids.length;
+  override async recordBreach(breach: Breach): Promise<void> {
+    this.breaches.record(breach);
   }
 
-  private *idleBefore(time: number): Generator<string> {
-    for (const id of this.unattested.before(time)) if (!this.sessions.hasInstance(id)) yield id;
+  override async findBreaches(filter: BreachFilter): Promise<Breach[]> {
+    return this.breaches.find(filter);
+  }
+
+  override async blockVersions(block: VersionBlock): Promise<void> {
+    this.blocks.put(block);
+  }
+
+  override async unblockVersions(appId: string, range: string): Promise<boolean> {
+    return this.blocks.delete(appId, range);
+  }
+
+  override async findBlocks(appId?: string): Promise<VersionBlock[]> {
+    return this.blocks.find(appId);
+  }
+
+  override async sweep({ sessionsBefore, unattestedBefore, breachesBefore, limit }: BindingSweep): Promise<number> {
+    const deleted = this.sessions.sweep(sessionsBefore, limit) + this.breaches.sweep(breachesBefore, limit);
+    return deleted + this.instances.sweep(unattestedBefore, limit, (id) => !this.sessions.hasInstance(id));
   }
 
   private withCurrent(hash: string | undefined): BoundSession | undefined {
@@ -169,25 +191,4 @@ export class MemoryBindingStore extends BindingStore {
     this.sessions.put({ ...session, endedAt: at, endReason: reason });
     return true;
   }
-
-  private write(instance: AppInstance): void {
-    const known = this.instances.get(instance.id);
-    if (known) this.unattested.remove(known.id, known.createdAt);
-    this.instances.set(instance.id, deepFreeze(structuredClone(instance)));
-    if (instance.format === 'none' && instance.status === 'active')
-      this.unattested.add(instance.id, instance.createdAt);
-  }
-}
-
-function ensureRoom(what: string, size: number, max: number): void {
-  if (size >= max)
-    throw new TabError('store_unavailable', `the memory store holds ${max} ${what}, its limit: use a database`);
-}
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    for (const member of Object.values(value)) deepFreeze(member);
-  }
-  return value;
 }

@@ -3,7 +3,7 @@ import type { TabStores } from '../stores.types.js';
 import { MemoryBindingStore } from './memory-binding-store.js';
 import { MemoryNonceStore } from './memory-nonce-store.js';
 
-/** Settings of `memoryStores`. Each limit is a positive integer; at the limit, new entries are refused (`store_unavailable`). */
+/** Settings of `memoryStores`. Each limit is a positive integer; at it, unless said otherwise, new entries are refused (`store_unavailable`). */
 export interface MemoryStoresOptions {
   /** Live used nonces. Default 1,000,000, about 150 MB when full. */
   readonly maxNonces?: number;
@@ -11,6 +11,8 @@ export interface MemoryStoresOptions {
   readonly maxInstances?: number;
   /** Kept sessions. Default 100,000. */
   readonly maxSessions?: number;
+  /** Kept breaches. Default 10,000; at the limit, the oldest is forgotten. */
+  readonly maxBreaches?: number;
   /** Milliseconds since the epoch. Default: `Date.now`. */
   readonly clock?: () => number;
 }
@@ -22,13 +24,14 @@ export interface MemoryStoresOptions {
  * @throws TabConfigError when a limit is not a positive integer
  */
 export function memoryStores(options: MemoryStoresOptions = {}): TabStores {
-  const { maxNonces = 1_000_000, maxInstances = 100_000, maxSessions = 100_000, clock = Date.now } = options;
-  for (const [name, value] of Object.entries({ maxNonces, maxInstances, maxSessions })) {
+  const { maxNonces = 1_000_000, clock = Date.now } = options;
+  const { maxInstances = 100_000, maxSessions = 100_000, maxBreaches = 10_000 } = options;
+  for (const [name, value] of Object.entries({ maxNonces, maxInstances, maxSessions, maxBreaches })) {
     if (!Number.isSafeInteger(value) || value < 1)
       throw new TabConfigError(`memoryStores: ${name} must be a positive integer`);
   }
   return {
     nonces: new MemoryNonceStore(maxNonces, clock),
-    bindings: new MemoryBindingStore({ maxInstances, maxSessions }, clock),
+    bindings: new MemoryBindingStore({ maxInstances, maxSessions, maxBreaches }, clock),
   };
 }

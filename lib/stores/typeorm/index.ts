@@ -1,5 +1,16 @@
 export { typeOrmStores, type TypeOrmStoresOptions } from './typeorm-stores.js';
 export { TypeOrmNonceStore } from './typeorm-nonce-store.js';
 export { TypeOrmBindingStore } from './typeorm-binding-store.js';
-export { AppInstance, BoundSession, UsedNonce, TAB_ENTITIES } from './entities/index.js';
-export { CreateTabTables1767225600000, TAB_MIGRATIONS } from './migrations/index.js';
+export {
+  AppInstance,
+  BlockedVersion,
+  BoundSession,
+  InstanceBreach,
+  UsedNonce,
+  TAB_ENTITIES,
+} from './entities/index.js';
+export {
+  CreateTabBreachTables1769904000000,
+  CreateTabTables1767225600000,
+  TAB_MIGRATIONS,
+} from './migrations/index.js';

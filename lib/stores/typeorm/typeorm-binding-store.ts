@@ -1,3 +1,11 @@
+import {
+  boundedFilter,
+  inBlockOrder,
+  isAppId,
+  isBlockRange,
+  storableBlock,
+  storableBreach,
+} from '../../bindings/binding-arguments.js';
 import { BindingStore } from '../../bindings/binding-store.js';
 import type {
   AppInstance,
@@ -6,26 +14,32 @@ import type {
   BindingSweep,
   BindOutcome,
   BoundSession,
+  Breach,
+  BreachFilter,
   Ending,
   InstanceFilter,
   Rebinding,
   RebindOutcome,
+  VersionBlock,
 } from '../../bindings/binding.types.js';
 import { unavailable } from './database/database-error.js';
 import type { TabDatabase } from './database/database.types.js';
-import type { SqlRow, SqlValue, StatementResult, Work } from './database/statement.js';
+import type { SqlValue, StatementResult, Work } from './database/statement.js';
+import { readBindings } from './rows/bindings.js';
 import { decodeRow, encodeRow } from './rows/column.js';
-import { clipReason, INSTANCE, SESSION } from './rows/shapes.js';
-import { bindingSql, type BindingSql, type BindingTables } from './work/binding-sql.js';
+import { BLOCK, BREACH, clipReason, INSTANCE, SESSION } from './rows/shapes.js';
+import { bindingSql, conjunction, type BindingSql, type BindingTables } from './work/binding-sql.js';
+import { blockWork } from './work/block-work.js';
 import { revokeWork, suspendWork, sweepInstancesWork } from './work/instance-work.js';
 import { bindWork, rebindWork } from './work/session-work.js';
 
 const MAX_SESSIONS = 1000;
 const DEFAULT_INSTANCES = 100;
 const MAX_INSTANCES = 1000;
+const MAX_BLOCKS = 10_000;
 
 /**
- * Instances and sessions in two tables. Reads go to the primary. Nothing takes part in a transaction of the application:
+ * Instances, sessions, breaches and version blocks, each in a table. Reads go to the primary. Nothing takes part in a transaction of the application:
  * what is bound or ended here stays so when the application rolls back. On SQLite the calls wait for open transactions of
  * the application; one that is awaited inside such a transaction is refused after two seconds.
  */
@@ -47,12 +61,7 @@ export class TypeOrmBindingStore extends BindingStore {
       : credentialHash !== undefined
         ? this.run(this.sql.loadByCredential, instanceId, credentialHash)
         : this.run(this.sql.loadInstance, instanceId));
-    const instance = found<AppInstance>(rows[0], 'i_', (row) => decodeRow(INSTANCE, row, 'i_'));
-    const session = found<BoundSession>(rows[0], 's_', (row) => decodeRow(SESSION, row, 's_'));
-    // Ensures that the octets asked for are the octets found, whatever the collation of a column makes of them.
-    const isSession =
-      session && (sessionId !== undefined ? session.id === sessionId : session.credentialHash === credentialHash);
-    return { ...(instance?.id === instanceId && { instance }), ...(isSession && { session }) };
+    return readBindings(rows, query);
   }
 
   override async saveInstance(instance: AppInstance, expectedRevision?: number): Promise<boolean> {
@@ -99,16 +108,14 @@ export class TypeOrmBindingStore extends BindingStore {
   }
 
   override async findInstances({ appId, status, after, limit }: InstanceFilter): Promise<AppInstance[]> {
-    const conditions: [sql: string, value: string | undefined][] = [
+    const { where, params } = conjunction([
       ['i.app_id = ?', appId],
       ['i.status = ?', status],
       ['i.id > ?', after],
-    ];
-    const used = conditions.filter((condition): condition is [string, string] => condition[1] !== undefined);
-    const where = used.length > 0 ? ` WHERE ${used.map(([sql]) => sql).join(' AND ')}` : '';
+    ]);
     const count = Math.min(Math.max(Math.trunc(limit ?? DEFAULT_INSTANCES), 1), MAX_INSTANCES);
     const sql = `${this.sql.selectInstance}${where} ORDER BY i.id LIMIT ?`;
-    const { rows } = await this.run(sql, ...used.map(([, value]) => value), count);
+    const { rows } = await this.run(sql, ...params, count);
     return rows.map((row) => decodeRow(INSTANCE, row, 'i_'));
   }
 
@@ -119,11 +126,54 @@ export class TypeOrmBindingStore extends BindingStore {
     return rows.map((row) => decodeRow(SESSION, row, 's_'));
   }
 
+  override async recordBreach(breach: Breach): Promise<void> {
+    const params = encodeRow(BREACH, storableBreach(breach));
+    try {
+      await this.database.run({ sql: this.sql.insertBreach, params });
+    } catch (error) {
+      // The breach is kept already: that is what was asked for.
+      if (!this.database.dialect.isDuplicate(error)) throw unavailable(error);
+    }
+  }
+
+  override async findBreaches(filter: BreachFilter): Promise<Breach[]> {
+    const { instanceId, since, limit } = boundedFilter(filter);
+    const { where, params } = conjunction([
+      ['x.instance_id = ?', instanceId],
+      ['x.breached_at >= ?', since],
+    ]);
+    const sql = `${this.sql.selectBreach}${where} ORDER BY x.breached_at DESC, x.id DESC LIMIT ?`;
+    const { rows } = await this.run(sql, ...params, limit);
+    const found = rows.map((row) => decodeRow(BREACH, row, 'x_'));
+    return found.filter((breach) => instanceId === undefined || breach.instanceId === instanceId);
+  }
+
+  override async blockVersions(block: VersionBlock): Promise<void> {
+    const kept = storableBlock(block);
+    return this.transaction(() => blockWork(this.sql, kept));
+  }
+
+  override async unblockVersions(appId: string, range: string): Promise<boolean> {
+    // Ensures that a text which no block can have is not taken for one that differs in trailing spaces.
+    if (!isAppId(appId) || !isBlockRange(range)) return false;
+    const { affected } = await this.run(this.sql.deleteBlock, appId, range);
+    return affected === 1;
+  }
+
+  override async findBlocks(appId?: string): Promise<VersionBlock[]> {
+    if (appId !== undefined && !isAppId(appId)) return [];
+    const { where, params } = conjunction([['b.app_id = ?', appId]]);
+    const sql = `${this.sql.selectBlock}${where} ORDER BY b.app_id, b.version_range LIMIT ?`;
+    const { rows } = await this.run(sql, ...params, MAX_BLOCKS);
+    return rows.map((row) => decodeRow(BLOCK, row, 'b_')).sort(inBlockOrder);
+  }
+
   override async sweep(what: BindingSweep): Promise<number> {
-    const { sessionsBefore, limit } = what;
+    const { sessionsBefore, breachesBefore, limit } = what;
     const { affected: expired } = await this.run(this.sql.deleteExpiredSessions, sessionsBefore, limit);
     const { affected: ended } = await this.run(this.sql.deleteEndedSessions, sessionsBefore, limit - expired);
-    return expired + ended + (await this.transaction(() => sweepInstancesWork(this.sql, what)));
+    const { affected: breaches } = await this.run(this.sql.deleteBreaches, breachesBefore, limit);
+    return expired + ended + breaches + (await this.transaction(() => sweepInstancesWork(this.sql, what)));
   }
 
   private async run(sql: string, ...params: SqlValue[]): Promise<StatementResult> {
@@ -141,10 +191,4 @@ export class TypeOrmBindingStore extends BindingStore {
       throw unavailable(error);
     }
   }
-}
-
-/** What a LEFT JOIN found under a prefix, or undefined when all its columns are NULL. */
-function found<T>(row: SqlRow | undefined, prefix: string, decode: (row: SqlRow) => T): T | undefined {
-  const id = row?.[`${prefix}id`];
-  return row === undefined || id === null || id === undefined ? undefined : decode(row);
 }

@@ -2,7 +2,14 @@ import { DataSource } from 'typeorm';
 import { TabConfigError } from '../../errors/tab-error.js';
 import type { TabStores, TabStoresFactory } from '../stores.types.js';
 import { openDatabase } from './database/open-database.js';
-import { AppInstance, BoundSession, TAB_ENTITIES, UsedNonce } from './entities/index.js';
+import {
+  AppInstance,
+  BlockedVersion,
+  BoundSession,
+  InstanceBreach,
+  TAB_ENTITIES,
+  UsedNonce,
+} from './entities/index.js';
 import { TypeOrmBindingStore } from './typeorm-binding-store.js';
 import { TypeOrmNonceStore } from './typeorm-nonce-store.js';
 
@@ -40,7 +47,12 @@ async function createStores(dataSource: DataSource, clock: () => number): Promis
   const table = (entity: (typeof TAB_ENTITIES)[number]): string => escapedPath(dataSource, entity);
   return {
     nonces: new TypeOrmNonceStore(database, table(UsedNonce)),
-    bindings: new TypeOrmBindingStore(database, { instances: table(AppInstance), sessions: table(BoundSession) }),
+    bindings: new TypeOrmBindingStore(database, {
+      instances: table(AppInstance),
+      sessions: table(BoundSession),
+      breaches: table(InstanceBreach),
+      blocks: table(BlockedVersion),
+    }),
   };
 }
 

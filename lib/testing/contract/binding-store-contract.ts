@@ -1,3 +1,5 @@
+import { blockCases } from './block-cases.js';
+import { breachCases } from './breach-cases.js';
 import type { ContractCase, OpenBindingStore } from './contract.types.js';
 import { credentialCases } from './credential-cases.js';
 import { instanceCases } from './instance-cases.js';
@@ -10,5 +12,12 @@ import { sweepCases } from './sweep-cases.js';
  * @param open opens an empty store for each case
  */
 export function bindingStoreContract(open: OpenBindingStore): ContractCase[] {
-  return [...instanceCases(open), ...sessionCases(open), ...credentialCases(open), ...sweepCases(open)];
+  return [
+    ...instanceCases(open),
+    ...sessionCases(open),
+    ...credentialCases(open),
+    ...breachCases(open),
+    ...blockCases(open),
+    ...sweepCases(open),
+  ];
 }

@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import type { AppInstance, BoundSession, Ending, Rebinding } from '../../bindings/binding.types.js';
+import type {
+  AppInstance,
+  BoundSession,
+  Breach,
+  Ending,
+  Rebinding,
+  VersionBlock,
+} from '../../bindings/binding.types.js';
 
 /** The time of the contract cases, seconds since the epoch. They use no other clock. */
 export const NOW = 1_800_000_000;
@@ -74,6 +81,26 @@ export function aRebinding(session: BoundSession, change: Partial<Rebinding> = {
 
 /** An ending a minute on. */
 export const anEnding = (change: Partial<Ending> = {}): Ending => ({ reason: 'contract', at: NOW + 60, ...change });
+
+/** A breach of an instance, answered with its suspension. */
+export function aBreach(change: Partial<Breach> = {}): Breach {
+  return {
+    id: random(16),
+    instanceId: aHash(),
+    sessionId: aSessionId(),
+    at: NOW,
+    code: 'insufficient_trust',
+    threats: ['root', 'x-test-frame'],
+    action: 'suspend',
+    detail: 'threat found: root — „Prüfung“',
+    ...change,
+  };
+}
+
+/** A version block of the app that the instances are of. */
+export function aBlock(change: Partial<VersionBlock> = {}): VersionBlock {
+  return { appId: 'com.example.bank', range: '<3.2.0', reason: 'leaks „keys“', at: NOW, ...change };
+}
 
 /** Runs `count` calls at once. */
 export function race<T>(count: number, call: (index: number) => Promise<T>): Promise<T[]> {

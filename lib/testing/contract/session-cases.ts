@@ -2,7 +2,18 @@ import assert from 'node:assert/strict';
 import type { BindingStore } from '../../bindings/binding-store.js';
 import { bound, enrolled } from './arrange.js';
 import { caseBuilder, type ContractCase, type OpenBindingStore } from './contract.types.js';
-import { aHash, anEnding, aRebinding, aSession, aSessionId, NOW, race, swapCase } from './factories.js';
+import {
+  aBlock,
+  aBreach,
+  aHash,
+  anEnding,
+  aRebinding,
+  aSession,
+  aSessionId,
+  NOW,
+  race,
+  swapCase,
+} from './factories.js';
 
 /** Sessions: loading, binding, ending, listing. Sweeping and the rules about credentials have files of their own. */
 export function sessionCases(open: OpenBindingStore): ContractCase[] {
@@ -86,6 +97,11 @@ function loadingCases(define: Define): ContractCase[] {
       await assert.rejects(store.revoke(instance.id, anEnding()));
       await assert.rejects(store.endSession(session.id, anEnding()));
       await assert.rejects(store.endSessions(session.subject, anEnding()));
+      await assert.rejects(store.recordBreach(aBreach()));
+      await assert.rejects(store.findBreaches({}));
+      await assert.rejects(store.blockVersions(aBlock()));
+      await assert.rejects(store.unblockVersions('com.example.bank', '<3.2.0'));
+      await assert.rejects(store.findBlocks());
     }),
   ];
 }

@@ -8,7 +8,7 @@ import { anEnding, aSession, NOW } from './factories.js';
 export function sweepCases(open: OpenBindingStore): ContractCase[] {
   const define = caseBuilder(open);
   const sweepOf = (store: BindingStore, limit: number) =>
-    store.sweep({ sessionsBefore: NOW, unattestedBefore: NOW, limit });
+    store.sweep({ sessionsBefore: NOW, unattestedBefore: NOW, breachesBefore: NOW, limit });
   return [
     define('sweep deletes sessions that are over, a few at a time, and no others', async ({ store }) => {
       const instance = await enrolled(store);

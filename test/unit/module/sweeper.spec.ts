@@ -31,19 +31,25 @@ describe('the sweeper', () => {
     const { runtime, calls, left } = aRuntime({ nonces: 1200, bindings: 0 });
     await new TabSweeper(runtime).sweep();
     expect(left.nonces).toBe(0);
-    expect(calls.nonces).toEqual([[NOW, 500], [NOW, 500], [NOW, 500]]);
+    expect(calls.nonces).toEqual([
+      [NOW, 500],
+      [NOW, 500],
+      [NOW, 500],
+    ]);
   });
 
-  it('stops after twenty batches, however much is left', async () => {
-    const { runtime, calls } = aRuntime({ nonces: 1_000_000, bindings: 0 });
+  it('stops after a million rows, however much is left', async () => {
+    const { runtime, calls } = aRuntime({ nonces: 2_000_000, bindings: 0 });
     await new TabSweeper(runtime).sweep();
-    expect(calls.nonces).toHaveLength(20);
+    expect(calls.nonces).toHaveLength(2000);
   });
 
-  it('keeps ended sessions for a week and unattested instances for a day', async () => {
+  it('keeps ended sessions for a week, unattested instances for a day and breaches for ninety days', async () => {
     const { runtime, calls } = aRuntime({ nonces: 0, bindings: 0 });
     await new TabSweeper(runtime).sweep();
-    expect(calls.bindings).toEqual([{ sessionsBefore: NOW - 7 * DAY, unattestedBefore: NOW - DAY, limit: 500 }]);
+    expect(calls.bindings).toEqual([
+      { sessionsBefore: NOW - 7 * DAY, unattestedBefore: NOW - DAY, breachesBefore: NOW - 90 * DAY, limit: 500 },
+    ]);
   });
 
   it('sweeps at every interval from the start of the application to its end', async () => {

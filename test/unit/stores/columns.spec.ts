@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decodeRow, encodeRow, integer, nullable, text, word } from '../../../lib/stores/typeorm/rows/column.js';
-import { clipReason, INSTANCE, SESSION } from '../../../lib/stores/typeorm/rows/shapes.js';
-import { anInstance, aSession } from './factories.js';
+import { BREACH, clipReason, INSTANCE, SESSION } from '../../../lib/stores/typeorm/rows/shapes.js';
+import { aBreach, anInstance, aSession } from './factories.js';
 
 describe('columns', () => {
   it('read 64-bit integers as the drivers give them', () => {
@@ -30,6 +30,13 @@ describe('columns', () => {
     expect(decodeRow(INSTANCE, row, 'i_').status).toBe('active');
     expect(() => decodeRow(INSTANCE, { ...row, i_status: 'paused' }, 'i_')).toThrow(/^status: /);
     expect(() => decodeRow(INSTANCE, { ...row, i_suspended_by: null }, 'i_')).toThrow(/^suspendedBy: /);
+  });
+
+  it('an unknown action in the table is an error, never another one', () => {
+    const values = encodeRow(BREACH, aBreach());
+    const row = Object.fromEntries(BREACH.columns.map(({ name }, index) => [`x_${name}`, values[index]]));
+    expect(decodeRow(BREACH, row, 'x_').action).toBe('suspend');
+    expect(() => decodeRow(BREACH, { ...row, x_action: 'ignore' }, 'x_')).toThrow(/^action: /);
   });
 
   it('name the property that does not fit, without its value', () => {

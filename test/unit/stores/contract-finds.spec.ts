@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import type { BoundSession, Ending, Rebinding } from '../../../lib/bindings/binding.types.js';
+import type {
+  BindingQuery,
+  BindingSweep,
+  BoundSession,
+  Breach,
+  Ending,
+  Rebinding,
+  VersionBlock,
+} from '../../../lib/bindings/binding.types.js';
 import { NonceStore } from '../../../lib/nonces/nonce-store.js';
 import { MemoryBindingStore } from '../../../lib/stores/memory/index.js';
 import { bindingStoreContract, nonceStoreContract, type ContractCase } from '../../../lib/testing/contract/index.js';
@@ -58,7 +66,7 @@ describe('the nonce contract finds a store that', () => {
   });
 });
 
-const limits = { maxInstances: 1_000, maxSessions: 1_000 };
+const limits = { maxInstances: 1_000, maxSessions: 1_000, maxBreaches: 1_000 };
 const later = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Checks the instance, then writes the session in another step. */
@@ -103,12 +111,97 @@ class RevokesHalf extends MemoryBindingStore {
   }
 }
 
+/** Reads the blocks of an app once, and then remembers them. */
+class CachesBlocks extends MemoryBindingStore {
+  private readonly cached = new Map<string, readonly string[] | undefined>();
+
+  override async load(query: BindingQuery) {
+    const { blockedVersions, ...found } = await super.load(query);
+    const appId = found.instance?.appId ?? '';
+    if (!this.cached.has(appId)) this.cached.set(appId, blockedVersions);
+    const kept = this.cached.get(appId);
+    return { ...found, ...(kept && { blockedVersions: kept }) };
+  }
+}
+
+/** Knows blocks, and loads none. */
+class LoadsNoBlocks extends MemoryBindingStore {
+  override async load(query: BindingQuery) {
+    const { blockedVersions: _, ...found } = await super.load(query);
+    return found;
+  }
+}
+
+/** Takes app ids in any case for one. */
+class FoldsAppIds extends MemoryBindingStore {
+  override async load(query: BindingQuery) {
+    const found = await super.load(query);
+    const blocks = await this.findBlocks(found.instance?.appId.toLowerCase() ?? '');
+    return { ...found, ...(blocks.length > 0 && { blockedVersions: blocks.map(({ range }) => range) }) };
+  }
+}
+
+/** Makes room for a block by dropping another one. */
+class DropsBlocks extends MemoryBindingStore {
+  override async blockVersions(block: VersionBlock) {
+    const [first, ...rest] = await this.findBlocks(block.appId);
+    if (first && rest.length === 63) await this.unblockVersions(first.appId, first.range);
+    return super.blockVersions(block);
+  }
+}
+
+/** Counts, then writes in another step. */
+class CountsThenBlocks extends MemoryBindingStore {
+  private readonly beyond: VersionBlock[] = [];
+
+  override async blockVersions(block: VersionBlock) {
+    const room = (await super.findBlocks(block.appId)).length < 64;
+    await later();
+    await super.blockVersions(block).catch((error: unknown) => {
+      if (!room) throw error;
+      this.beyond.push(block);
+    });
+  }
+
+  override async findBlocks(appId?: string) {
+    return [...(await super.findBlocks(appId)), ...this.beyond];
+  }
+}
+
+/** Writes a breach that comes again once more, under the newer facts. */
+class OverwritesBreaches extends MemoryBindingStore {
+  private readonly newest = new Map<string, Breach>();
+
+  override async recordBreach(breach: Breach) {
+    await super.recordBreach(breach);
+    this.newest.set(breach.id, breach);
+  }
+
+  override async findBreaches(filter: Parameters<MemoryBindingStore['findBreaches']>[0]) {
+    return (await super.findBreaches(filter)).map((breach) => this.newest.get(breach.id) ?? breach);
+  }
+}
+
+/** Never forgets a breach. */
+class KeepsBreaches extends MemoryBindingStore {
+  override async sweep(what: BindingSweep) {
+    return super.sweep({ ...what, breachesBefore: 0 });
+  }
+}
+
 describe('the binding contract finds a store that', () => {
   it.each([
     [BindsLate, 'no session survives a revocation that ran beside its binding'],
     [SharesCredentials, 'a credential that another session names is refused and ends that session'],
     [RefreshesForAnybody, 'only a live session of that instance is refreshed'],
     [RevokesHalf, 'revocation ends the sessions of the instance, and no others'],
+    [CachesBlocks, 'a block, and its end, hold from the next load on, on every node'],
+    [LoadsNoBlocks, 'load brings the blocked versions of the app with the instance, whatever else it finds'],
+    [FoldsAppIds, 'load brings the blocks of exactly that app, whatever the status of the instance'],
+    [DropsBlocks, 'an app has at most 64 blocked ranges; another is refused, a renewal is not'],
+    [CountsThenBlocks, 'blocks that come at once do not exceed their number'],
+    [OverwritesBreaches, 'a breach that is recorded again, at once or later, is kept once and as it was'],
+    [KeepsBreaches, 'sweep deletes breaches from before a time, a few at a time, and no others'],
   ] as const)('%o', async (Broken, name) => {
     expect(await failures(bindingStoreContract(opened(() => new Broken(limits, Date.now))))).toContain(name);
   });

@@ -1,4 +1,6 @@
 export {
+  aBlock,
+  aBreach,
   aHash,
   aKey,
   anEnding,

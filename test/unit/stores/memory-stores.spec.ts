@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { TabConfigError } from '../../../lib/errors/tab-error.js';
 import { memoryStores } from '../../../lib/stores/memory/index.js';
-import { aHash, aKey, anEnding, anInstance, aSession, fakeClock, NOW } from './factories.js';
+import { aBlock, aBreach, aHash, aKey, anEnding, anInstance, aSession, fakeClock, NOW } from './factories.js';
 
 const UNAVAILABLE = { code: 'store_unavailable' };
 
@@ -77,7 +77,7 @@ describe('the memory binding store', () => {
     const session = aSession(instance);
     await bindings.bind(session);
     await expect(bindings.bind(aSession(instance))).rejects.toMatchObject(UNAVAILABLE);
-    await bindings.sweep({ sessionsBefore: session.expiresAt + 1, unattestedBefore: 0, limit: 10 });
+    await bindings.sweep({ sessionsBefore: session.expiresAt + 1, unattestedBefore: 0, breachesBefore: 0, limit: 10 });
     expect(await bindings.bind(aSession(instance))).toBe('bound');
   });
 
@@ -88,6 +88,35 @@ describe('the memory binding store', () => {
     await bindings.bind(aSession(instance));
     expect(await bindings.revoke(instance.id, anEnding())).toBe(true);
     expect((await bindings.findSessions('user-1'))[0]?.endedAt).toBe(NOW + 60);
+  });
+
+  it('forgets the oldest breach beyond its limit, never the newest', async () => {
+    const { bindings } = memoryStores({ maxBreaches: 2 });
+    const breaches = [aBreach(), aBreach({ at: NOW + 1 }), aBreach({ at: NOW + 2 })];
+    for (const breach of breaches) await bindings.recordBreach(breach);
+    expect(await bindings.findBreaches({})).toEqual(breaches.slice(1).toReversed());
+  });
+
+  it('rejects blocks of more apps than it has room for, and still renews those it has', async () => {
+    const { bindings } = memoryStores();
+    for (let index = 0; index < 1_000; index++) await bindings.blockVersions(aBlock({ appId: `app-${index}` }));
+    await expect(bindings.blockVersions(aBlock({ appId: 'app-1000' }))).rejects.toMatchObject(UNAVAILABLE);
+    await bindings.blockVersions(aBlock({ appId: 'app-7', reason: 'renewed' }));
+    expect(await bindings.unblockVersions('app-8', '<3.2.0')).toBe(true);
+    await bindings.blockVersions(aBlock({ appId: 'app-1000' }));
+    expect(await bindings.findBlocks()).toHaveLength(1_000);
+  });
+
+  it('shares neither breaches nor blocks with callers', async () => {
+    const { bindings } = memoryStores();
+    const threats = ['root'];
+    await bindings.recordBreach(aBreach({ threats }));
+    await bindings.blockVersions(aBlock());
+    threats.push('hooking');
+    const [breach] = await bindings.findBreaches({});
+    const [block] = await bindings.findBlocks();
+    expect(breach?.threats).toEqual(['root']);
+    for (const kept of [breach, breach?.threats, block]) expect(kept !== undefined && Object.isFrozen(kept)).toBe(true);
   });
 
   it('does not share its records with callers', async () => {
@@ -108,11 +137,14 @@ describe('the memory binding store', () => {
     await bindings.saveInstance(instance);
     const credentialHash = aHash();
     await bindings.bind(aSession(instance, { credentialHash, expiresAt: NOW }));
-    await bindings.sweep({ sessionsBefore: NOW + 1, unattestedBefore: 0, limit: 10 });
+    await bindings.sweep({ sessionsBefore: NOW + 1, unattestedBefore: 0, breachesBefore: 0, limit: 10 });
     expect(await bindings.bind(aSession(instance, { credentialHash }))).toBe('bound');
   });
 });
 
-it.each([{ maxNonces: 0 }, { maxInstances: 1.5 }, { maxSessions: Number.NaN }])('refuses the limits %o', (options) => {
-  expect(() => memoryStores(options)).toThrow(TabConfigError);
-});
+it.each([{ maxNonces: 0 }, { maxInstances: 1.5 }, { maxSessions: Number.NaN }, { maxBreaches: -1 }])(
+  'refuses the limits %o',
+  (options) => {
+    expect(() => memoryStores(options)).toThrow(TabConfigError);
+  },
+);

@@ -36,7 +36,7 @@ describe('typeOrmStores', () => {
   it('fails the start without the entities, naming what to add', async () => {
     const dataSource = await initialised({ entities: [TAB_ENTITIES[0]] });
     await expect(typeOrmStores({ dataSource }).create(noLookup)).rejects.toThrow(
-      /TAB_ENTITIES.*AppInstance, BoundSession/,
+      /TAB_ENTITIES.*AppInstance, BoundSession, InstanceBreach, BlockedVersion/,
     );
     await dataSource.destroy();
   });

@@ -1,4 +1,5 @@
-import type { AppInstance, BoundSession } from '../../../bindings/binding.types.js';
+import { BREACH_ACTIONS } from '../../../bindings/binding-arguments.js';
+import type { AppInstance, BoundSession, Breach, VersionBlock } from '../../../bindings/binding.types.js';
 import { ASSURANCE_LEVELS } from '../../../trust/assurance.js';
 import { integer, json, nullable, text, word, type Column, type RowShape } from './column.js';
 
@@ -40,6 +41,30 @@ export const SESSION: RowShape<BoundSession> = {
     column('expiresAt', 'expires_at', integer),
     column('endedAt', 'ended_at', nullable(integer)),
     column('endReason', 'end_reason', nullable(text(200))),
+  ],
+};
+
+/** `tab_breach`. */
+export const BREACH: RowShape<Breach> = {
+  columns: [
+    column('id', 'id', text(22)),
+    column('instanceId', 'instance_id', text(43)),
+    column('sessionId', 'session_id', nullable(text(64))),
+    column('at', 'breached_at', integer),
+    column('code', 'code', text(64)),
+    column('threats', 'threats', json),
+    column('action', 'action', word(BREACH_ACTIONS)),
+    column('detail', 'detail', text(500)),
+  ],
+};
+
+/** `tab_blocked_version`, without the slot. */
+export const BLOCK: RowShape<VersionBlock> = {
+  columns: [
+    column('appId', 'app_id', text(128)),
+    column('range', 'version_range', text(255)),
+    column('reason', 'reason', text(200)),
+    column('at', 'blocked_at', integer),
   ],
 };
 

@@ -1,11 +1,14 @@
 import type { Dialect } from '../database/database.types.js';
+import type { SqlValue } from '../database/statement.js';
 import { selectList } from '../rows/column.js';
-import { INSTANCE, SESSION } from '../rows/shapes.js';
+import { BLOCK, BREACH, INSTANCE, SESSION } from '../rows/shapes.js';
 
 /** The escaped names of the tables. */
 export interface BindingTables {
   readonly instances: string;
   readonly sessions: string;
+  readonly breaches: string;
+  readonly blocks: string;
 }
 
 const names = (shape: { columns: readonly { name: string }[] }): string[] => shape.columns.map(({ name }) => name);
@@ -14,10 +17,12 @@ const marks = (count: number): string => Array.from({ length: count }, () => '?'
 export const REPLACED_INSTANCE_COLUMNS = INSTANCE.columns.slice(1);
 
 /** The fixed statements of the binding store, with `?` for each parameter. */
-export function bindingSql(dialect: Dialect, { instances, sessions }: BindingTables) {
-  const both = `${selectList(INSTANCE, 'i', 'i_')}, ${selectList(SESSION, 's', 's_')}`;
-  // One row always comes back, with what was found beside each other: instance and session are looked up independently.
-  const load = `FROM (SELECT 1 AS one) o LEFT JOIN ${instances} i ON i.id = ?`;
+export function bindingSql(dialect: Dialect, { instances, sessions, breaches, blocks }: BindingTables) {
+  const one = `SELECT ${selectList(INSTANCE, 'i', 'i_')}, b.app_id AS b_app_id, b.version_range AS b_version_range`;
+  const both = `${one}, ${selectList(SESSION, 's', 's_')}`;
+  // A row always comes back, with what was found beside each other: instance and session are looked up independently.
+  // It comes once for each block of the app, at most 64: the engines agree on no way to put a list into a column.
+  const load = `FROM (SELECT 1 AS one) o LEFT JOIN ${instances} i ON i.id = ? LEFT JOIN ${blocks} b ON b.app_id = i.app_id`;
   const selectInstance = `SELECT ${selectList(INSTANCE, 'i', 'i_')} FROM ${instances} i`;
   const selectSession = `SELECT ${selectList(SESSION, 's', 's_')} FROM ${sessions} s`;
   const instanceColumns = names(INSTANCE);
@@ -25,9 +30,9 @@ export function bindingSql(dialect: Dialect, { instances, sessions }: BindingTab
   return {
     selectInstance,
     selectSession,
-    loadInstance: `SELECT ${selectList(INSTANCE, 'i', 'i_')} ${load}`,
-    loadBySession: `SELECT ${both} ${load} LEFT JOIN ${sessions} s ON s.id = ?`,
-    loadByCredential: `SELECT ${both} ${load} LEFT JOIN ${sessions} s ON s.credential_hash = ?`,
+    loadInstance: `${one} ${load}`,
+    loadBySession: `${both} ${load} LEFT JOIN ${sessions} s ON s.id = ?`,
+    loadByCredential: `${both} ${load} LEFT JOIN ${sessions} s ON s.credential_hash = ?`,
 
     insertInstance: `INSERT INTO ${instances} (${instanceColumns.join(', ')}) VALUES (${marks(instanceColumns.length)})${dialect.ignoreConflict}`,
     replaceInstance:
@@ -48,6 +53,17 @@ export function bindingSql(dialect: Dialect, { instances, sessions }: BindingTab
     endSessionsWhere: (condition: string) =>
       `UPDATE ${sessions} SET ended_at = ?, end_reason = ? WHERE ${condition} AND ended_at IS NULL`,
 
+    insertBreach: `INSERT INTO ${breaches} (${names(BREACH).join(', ')}) VALUES (${marks(BREACH.columns.length)})${dialect.ignoreConflict}`,
+    selectBreach: `SELECT ${selectList(BREACH, 'x', 'x_')} FROM ${breaches} x`,
+
+    lockBlocks: `SELECT b.slot AS b_slot FROM ${blocks} b WHERE b.app_id = ? ORDER BY b.slot${dialect.updateLock}`,
+    slotsOfApp: `SELECT b.slot AS b_slot, b.version_range AS b_version_range FROM ${blocks} b WHERE b.app_id = ?`,
+    insertBlock: `INSERT INTO ${blocks} (${names(BLOCK).join(', ')}, slot) VALUES (${marks(BLOCK.columns.length + 1)})`,
+    renewBlock: `UPDATE ${blocks} SET reason = ?, blocked_at = ? WHERE app_id = ? AND version_range = ?`,
+    deleteBlock: `DELETE FROM ${blocks} WHERE app_id = ? AND version_range = ?`,
+    selectBlock: `SELECT ${selectList(BLOCK, 'b', 'b_')} FROM ${blocks} b`,
+
+    deleteBreaches: dialect.deleteSome(breaches, 'id', 'breached_at < ?', 'breached_at'),
     deleteExpiredSessions: dialect.deleteSome(sessions, 'id', 'expires_at < ?', 'expires_at'),
     deleteEndedSessions: dialect.deleteSome(sessions, 'id', 'ended_at < ?', 'ended_at'),
     lockUnattested:
@@ -61,3 +77,12 @@ export function bindingSql(dialect: Dialect, { instances, sessions }: BindingTab
 
 /** The statements that `bindingSql` makes. */
 export type BindingSql = ReturnType<typeof bindingSql>;
+
+/** The WHERE of those conditions that have a value, all of which must hold; empty when none has. */
+export function conjunction(conditions: readonly (readonly [sql: string, value: SqlValue | undefined])[]) {
+  const used = conditions.filter((condition): condition is [string, SqlValue] => condition[1] !== undefined);
+  return {
+    where: used.length > 0 ? ` WHERE ${used.map(([sql]) => sql).join(' AND ')}` : '',
+    params: used.map(([, value]) => value),
+  };
+}

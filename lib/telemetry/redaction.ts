@@ -1,0 +1,111 @@
+import type { TrustDecision } from '../trust/trust-decision.js';
+
+/**
+ * Takes out of a record what an operator must not see. It gets a copy and returns what is to be kept. It cannot change
+ * `id`, `at`, `outcome`, `enforced`, `category` and `code`.
+ */
+export type DecisionRedaction = (decision: TrustDecision) => TrustDecision;
+
+/** `key`: text that was proven, of a form that is no token. `text`: text that anybody may have written. */
+type Kind = 'fixed' | 'key' | 'text' | 'names' | 'number';
+
+/** All that a record may hold. What is not here goes nowhere. */
+const MEMBERS: Readonly<Record<keyof TrustDecision, { kind: Kind; optional?: true }>> = {
+  id: { kind: 'fixed' },
+  at: { kind: 'fixed' },
+  outcome: { kind: 'fixed' },
+  enforced: { kind: 'fixed' },
+  category: { kind: 'fixed' },
+  code: { kind: 'fixed', optional: true },
+  detail: { kind: 'text', optional: true },
+  method: { kind: 'text' },
+  path: { kind: 'text' },
+  route: { kind: 'text', optional: true },
+  handler: { kind: 'text', optional: true },
+  instanceId: { kind: 'key', optional: true },
+  appId: { kind: 'text', optional: true },
+  appVersion: { kind: 'text', optional: true },
+  sessionId: { kind: 'key', optional: true },
+  subject: { kind: 'text', optional: true },
+  threats: { kind: 'names' },
+  flags: { kind: 'names' },
+  watched: { kind: 'names' },
+  duration: { kind: 'number' },
+};
+
+/** What stands where no more than the fixed members may be kept. */
+const BLANK = { method: '', path: '', threats: [], flags: [], watched: [], duration: 0 } as const;
+
+/** Compact JOSE: three or more segments, or the beginning of one that was cut off. The look-behind keeps it linear. */
+const COMPACT = /(?<![\w-])(?:ey[JA][\w-]{13,}(?:\.[\w-]*)*|[\w-]{16,}(?:\.[\w-]{16,}){2,})/g;
+const HIDDEN = '[token]';
+
+/**
+ * The record as it may be seen: known members only, frozen, without anything that looks like a token, a path being able to
+ * hold one. A hook that fails, or returns something else than a record, leaves the fixed members only.
+ */
+export function redactDecision(
+  decision: TrustDecision,
+  redact: DecisionRedaction | undefined,
+  onFailure: (error: unknown) => void,
+): TrustDecision {
+  const fixed = pick(decision, true);
+  try {
+    const shown = redact === undefined ? decision : callHook(redact, decision);
+    return seal({ ...pick(shown, false), ...fixed });
+  } catch (error) {
+    onFailure(error);
+    return seal({ ...BLANK, ...fixed });
+  }
+}
+
+/** The hook gets a copy: what it does to it must not change the decision that the guard acts on. */
+function callHook(redact: DecisionRedaction, decision: TrustDecision): TrustDecision {
+  const { threats, flags, watched } = decision;
+  const shown: unknown = redact({ ...decision, threats: [...threats], flags: [...flags], watched: [...watched] });
+  if (shown instanceof Promise) {
+    // Its rejection would otherwise end the process.
+    shown.catch(() => undefined);
+    throw new TypeError('the redaction hook must not be asynchronous');
+  }
+  if (typeof shown !== 'object' || shown === null) throw new TypeError('the redaction hook returned no record');
+  return shown as TrustDecision;
+}
+
+/** Either the fixed members or the others. */
+function pick(decision: TrustDecision, fixed: boolean): Record<string, unknown> {
+  const picked: Record<string, unknown> = {};
+  for (const [name, { kind, optional }] of Object.entries(MEMBERS)) {
+    const value = (decision as unknown as Record<string, unknown>)[name];
+    if ((kind === 'fixed') !== fixed || (optional && value === undefined)) continue;
+    picked[name] = checked(kind, value);
+  }
+  return picked;
+}
+
+function checked(kind: Kind, value: unknown): unknown {
+  switch (kind) {
+    case 'fixed':
+      return value;
+    case 'key':
+      return text(value);
+    case 'text':
+      return text(value).replace(COMPACT, HIDDEN);
+    case 'names':
+      if (!Array.isArray(value)) throw new TypeError('the redaction hook changed the type of a list');
+      return Object.freeze(value.map((name) => text(name).replace(COMPACT, HIDDEN)));
+    case 'number':
+      if (!Number.isFinite(value)) throw new TypeError('the redaction hook changed the type of a number');
+      return value;
+  }
+}
+
+function text(value: unknown): string {
+  if (typeof value !== 'string') throw new TypeError('the redaction hook changed the type of a text');
+  return value;
+}
+
+/** The members were checked one by one. */
+function seal(members: object): TrustDecision {
+  return Object.freeze(members as TrustDecision);
+}

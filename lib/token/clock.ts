@@ -1,0 +1,7 @@
+/** A source of time: milliseconds since the epoch. */
+export type Clock = () => number;
+
+/** The protocol's time: whole seconds since the epoch, `floor(ms / 1000)`. */
+export function secondsOf(clock: Clock): number {
+  return Math.floor(clock() / 1000);
+}

@@ -1,0 +1,76 @@
+import type { AppInstance, Bindings, BoundSession } from '../bindings/binding.types.js';
+import { TabError } from '../errors/tab-error.js';
+import type { TabRequest } from '../token/request.js';
+import { applyRules, type AppraisalContext } from '../trust/appraisal-rule.js';
+import type { Appraisal } from '../trust/appraisal.types.js';
+import { appraise } from '../trust/appraisal.js';
+import { currentAssurance } from '../trust/assurance.js';
+import type { TrustRequirement } from '../trust/requirement.js';
+import { checkSuspendOn, type BreachResponder } from './breach.js';
+import type { ClaimOutcome } from './claim-step.js';
+import { pathOf } from './decision-record.js';
+import type { RegisteredApp, VerifierSettings } from './settings.js';
+import type { AuthenticToken } from './steps.types.js';
+import type { Proven } from './verification.js';
+
+/** Everything that step 5 looks at; all of it proven by the steps before. */
+export interface AppraiseStep {
+  readonly request: TabRequest;
+  readonly authentic: AuthenticToken;
+  readonly instance: AppInstance;
+  readonly bindings: Bindings;
+  readonly session: BoundSession | undefined;
+  readonly requirement: TrustRequirement;
+  readonly claim: Promise<ClaimOutcome>;
+  readonly decision: string;
+  /** Seconds since the epoch. */
+  readonly now: number;
+}
+
+function ruleContext({ request, authentic, instance, session, now }: AppraiseStep): AppraisalContext {
+  const { id, ver } = authentic.claims.app;
+  const { method } = request;
+  const path = pathOf(request.target);
+  return { app: { id, version: ver }, instance, subject: session?.subject, method, path, now };
+}
+
+async function judge(step: AppraiseStep, app: RegisteredApp): Promise<Appraisal> {
+  const { authentic, bindings, instance, now, requirement } = step;
+  const { claims } = authentic;
+  if (requirement.mode === 'enforce') checkSuspendOn(authentic, app);
+  const blockedVersions = bindings.blockedVersions ?? [];
+  const appraisal = appraise({ claims, app, instance, blockedVersions, now }, requirement);
+  if (requirement.appraise.length === 0) return appraisal;
+  const flags = await applyRules(requirement.appraise, claims.rt, ruleContext(step));
+  return { ...appraisal, flags: [...appraisal.flags, ...flags] };
+}
+
+/**
+ * Step 5: policy, and what follows when the runtime broke trust. In monitor mode a breach has no consequence.
+ *
+ * @throws TabError
+ */
+export async function appraiseStep(
+  step: AppraiseStep,
+  settings: VerifierSettings,
+  breaches: BreachResponder,
+  proven: Proven,
+): Promise<Appraisal> {
+  const { authentic, claim, decision, instance, now, requirement, session } = step;
+  const app = settings.apps.get(instance.appId);
+  if (app === undefined) throw new TabError('insufficient_trust', 'app is no longer registered');
+  try {
+    return await judge(step, app);
+  } catch (error) {
+    if (error instanceof TabError && error.reason === 'breach' && requirement.mode === 'enforce') {
+      const facts = { authentic, app, session, requirement, decision, error, now };
+      proven.action = await breaches.respond(facts, claim);
+    }
+    throw error;
+  }
+}
+
+/** For a client that retires: whatever its runtime looks like, it may always give its key up. */
+export function withoutAppraisal(instance: AppInstance, now: number): Appraisal {
+  return { flags: [], watched: [], assurance: currentAssurance(instance, now) };
+}
