@@ -10,12 +10,15 @@ export { GuardSettings } from './guards/guard-settings.js';
 export { RequirementResolver } from './guards/requirement-resolver.js';
 export type { HttpReply, HttpRequest } from './guards/http-exchange.js';
 
+export { TabApps } from './bindings/tab-apps.js';
 export { TabInstances } from './bindings/tab-instances.js';
 export { TabSessions, type SessionStart } from './bindings/tab-sessions.js';
 export { BindingStore } from './bindings/binding-store.js';
 export type {
   AppInstance,
   Bindings,
+  Breach,
+  BreachFilter,
   BindingQuery,
   BindingSweep,
   BindOutcome,
@@ -25,6 +28,7 @@ export type {
   InstanceStatus,
   Rebinding,
   RebindOutcome,
+  VersionBlock,
 } from './bindings/binding.types.js';
 export { NonceStore, type Volatility } from './nonces/nonce-store.js';
 export { memoryStores, type MemoryStoresOptions } from './stores/memory/index.js';
@@ -37,8 +41,15 @@ export type { CredentialFacts, CredentialSettings, CredentialVerifier } from './
 export { HeaderFields, type RequestContent, type TabRequest } from './token/request.js';
 
 export type { TrustContext, UnverifiedTrust, VerifiedTrust } from './trust/trust-context.js';
-export type { TrustDecision } from './trust/trust-decision.js';
-export type { RuntimeRequirement, TrustRequirement, TrustRequirementOptions } from './trust/requirement.js';
+export { DECISION_CATEGORIES, type DecisionCategory, type TrustDecision } from './trust/trust-decision.js';
+export type { AppraisalContext, AppraisalRule, AppraisalVerdict } from './trust/appraisal-rule.js';
+export { CONTRADICTION } from './trust/contradiction.js';
+export type {
+  BreachAction,
+  RuntimeRequirement,
+  TrustRequirement,
+  TrustRequirementOptions,
+} from './trust/requirement.js';
 export { ASSURANCE_LEVELS, type Assurance } from './trust/assurance.js';
 export { THREATS, type ThreatName } from './trust/threats.js';
 export type { AppClaim, PublicJwk, RuntimeEvidence, TabAlgorithm, TabClaims } from './token/claims.types.js';

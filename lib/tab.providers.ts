@@ -1,5 +1,6 @@
 import type { Provider } from '@nestjs/common';
 import { DiscoveryService, HttpAdapterHost } from '@nestjs/core';
+import { TabApps } from './bindings/tab-apps.js';
 import { TabInstances } from './bindings/tab-instances.js';
 import { TabSessions } from './bindings/tab-sessions.js';
 import { EndpointSettings } from './enrolment/endpoint-settings.js';
@@ -33,6 +34,7 @@ export const TAB_PROVIDERS: Provider[] = [
     useFactory: (runtime: TabRuntime, decisions: TabDecisions) =>
       new TabVerifier(runtime, (decision) => decisions.record(decision)),
   },
+  { provide: TabApps, inject: [TabRuntime], useFactory: (runtime: TabRuntime) => new TabApps(runtime) },
   { provide: TabInstances, inject: [TabRuntime], useFactory: (runtime: TabRuntime) => new TabInstances(runtime) },
   {
     provide: TabSessions,
@@ -71,6 +73,7 @@ export const TAB_PROVIDERS: Provider[] = [
 
 /** What applications may inject. */
 export const TAB_EXPORTS = [
+  TabApps,
   TabGuard,
   TabVerifier,
   TabInstances,

@@ -43,10 +43,19 @@ export async function materialise(input: RequestInfo | URL, init: RequestInit = 
   };
 }
 
+/** Parameters by which a parser finds its way in the content: `charset`, unless it is the usual one, and `boundary`. */
+const MEANINGFUL_PARAMETER = /;[ \t]*(?:boundary=|charset=(?!"?utf-8"?[ \t]*(?:;|$)))/i;
+
+/** The headers to bind: the configured ones, and a Content-Type whose parameters decide what the content says. */
+function bindable(headers: Headers, boundHeaders: readonly string[]): readonly string[] {
+  const isMeaningful = MEANINGFUL_PARAMETER.test(headers.get('content-type') ?? '');
+  return isMeaningful && !boundHeaders.includes('content-type') ? [...boundHeaders, 'content-type'] : boundHeaders;
+}
+
 /** What a token for this request is made from. */
 export function describe(request: OutgoingRequest, boundHeaders: readonly string[]): MintRequest {
   const { url, method, content, headers } = request;
-  const bound = boundHeaders.flatMap((name) => {
+  const bound = bindable(headers, boundHeaders).flatMap((name) => {
     const value = headers.get(name);
     return value === null ? [] : [[name, value] as const];
   });

@@ -30,24 +30,24 @@ function wordOf<T extends string>(payload: JsonObject, member: string, words: re
 }
 
 /** How the payload of each type is read. Members that change nothing here are not looked at. */
-const READERS: ReadonlyMap<string, (payload: JsonObject) => SignalEvent> = new Map([
-  [`${CAEP_EVENT_BASE}session-revoked`, () => ({ type: 'session-revoked' }) as const],
+const READERS = new Map<string, (payload: JsonObject) => SignalEvent>([
+  [`${CAEP_EVENT_BASE}session-revoked`, () => ({ type: 'session-revoked' })],
   [
     `${CAEP_EVENT_BASE}device-compliance-change`,
     (payload) => ({
-      type: 'device-compliance-change' as const,
+      type: 'device-compliance-change',
       currentStatus: wordOf(payload, 'current_status', STATUSES),
     }),
   ],
   [
     `${CAEP_EVENT_BASE}risk-level-change`,
     (payload) => ({
-      type: 'risk-level-change' as const,
+      type: 'risk-level-change',
       principal: wordOf(payload, 'principal', PRINCIPALS),
       currentLevel: wordOf(payload, 'current_level', LEVELS),
     }),
   ],
-] as readonly (readonly [string, (payload: JsonObject) => SignalEvent])[]);
+]);
 
 /**
  * Reads the `events` claim (RFC 8417 section 2.2): an object with at least one event, each an object.

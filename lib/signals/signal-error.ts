@@ -55,6 +55,11 @@ const JWT_CHECKS: ReadonlyMap<string, SetErrorCode> = new Map([
   ['signature', 'authentication_failed'],
 ]);
 
+/** Why a store failed, for operators: as for other refusals with `store_unavailable`. */
+function causeOf({ cause }: TabError): string {
+  return cause instanceof Error ? ` (${cause.name}: ${cause.message.slice(0, 200)})` : '';
+}
+
 /** Whatever went wrong, as a refusal. What is not known to be the transmitter's fault may be tried again; it is never an acceptance. */
 export function asSignalError(error: unknown): SignalError {
   if (error instanceof SignalError) return error;
@@ -63,7 +68,10 @@ export function asSignalError(error: unknown): SignalError {
     if (code !== undefined) return new SignalError(code, error.detail);
   }
   if (error instanceof TabError) {
-    return new SignalError(undefined, error.detail, { cause: error, retryAfter: error.hints.retryAfter });
+    return new SignalError(undefined, `${error.detail}${causeOf(error)}`, {
+      cause: error,
+      retryAfter: error.hints.retryAfter,
+    });
   }
   const kind = error instanceof Error ? error.name : 'unknown error';
   return new SignalError(undefined, `unexpected ${kind}`, { cause: error });

@@ -34,6 +34,8 @@ export class DecisionWriter {
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #closed = false;
+  /** When to stop at shutdown, by `performance.now()`. */
+  #deadline = Number.POSITIVE_INFINITY;
   #dropped = 0;
   #unreported = 0;
 
@@ -67,31 +69,32 @@ export class DecisionWriter {
 
   /** Tries now to bring everything to the store. Never rejects: what fails stays and is tried again. */
   flush(): Promise<void> {
-    return this.#running ?? (this.#closed ? Promise.resolve() : this.#run(Number.POSITIVE_INFINITY));
+    return this.#running ?? (this.#closed ? Promise.resolve() : this.#run());
   }
 
   /** Brings what waits to the store, tries nothing twice, and drops what is left. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#deadline = performance.now() + this.#settings.storeTimeout;
     await this.#running;
-    await this.#run(performance.now() + this.#settings.storeTimeout);
+    await this.#run();
     this.#drop(this.#batch.length + this.#queue.size);
     this.#batch = [];
     this.#queue.take(this.#queue.size);
   }
 
   /** One at a time. */
-  #run(deadline: number): Promise<void> {
-    this.#running = this.#drain(deadline).finally(() => {
+  #run(): Promise<void> {
+    this.#running = this.#drain().finally(() => {
       this.#running = undefined;
       this.#scheduleRest();
     });
     return this.#running;
   }
 
-  async #drain(deadline: number): Promise<void> {
-    while (this.#store !== undefined && performance.now() < deadline && this.#nextBatch()) {
+  async #drain(): Promise<void> {
+    while (this.#store !== undefined && performance.now() < this.#deadline && this.#nextBatch()) {
       if (!(await this.#write(this.#store))) return;
       // Lets requests in between two batches: a store may be synchronous behind its promise.
       await new Promise((resolve) => setImmediate(resolve));

@@ -30,6 +30,7 @@ const MEMBERS: Readonly<Record<keyof TrustDecision, { kind: Kind; optional?: tru
   threats: { kind: 'names' },
   flags: { kind: 'names' },
   watched: { kind: 'names' },
+  action: { kind: 'text', optional: true },
   duration: { kind: 'number' },
 };
 

@@ -54,18 +54,34 @@ function mediaType(headers: HeaderFields): string | undefined {
   return values[0]?.split(';', 1)[0]?.trim().toLowerCase() || undefined;
 }
 
-/** Parameters that leave the meaning of signed octets as it is: none, or the one charset that everybody means anyway. */
-const HARMLESS_PARAMETERS = /^[^;]*(?:;[ \t]*charset[ \t]*=[ \t]*(?:utf-8|"utf-8")[ \t]*)?$/i;
+/** Parameters as every parser reads them: plain names, plain values, no escapes. */
+const PARAMETERS = /^(?:[ \t]*;[ \t]*[a-z0-9-]+=(?:[a-z0-9!#$%&'*+.^_`|~-]+|"[^"\\]*"))*[ \t]*$/i;
+const PARAMETER = /;[ \t]*([a-z0-9-]+)=(?:"([^"]*)"|([^;" \t]+))/gi;
+
+/** Whether a parameter could make a parser find something else in the same octets. */
+function changesMeaning(name: string, value: string): boolean {
+  return (name === 'charset' && value.toLowerCase() !== 'utf-8') || name === 'boundary';
+}
 
 /**
  * Ensures that no parameter makes the application read the signed octets as something else: a parser that believes
- * `charset=utf-7` finds other JSON in them. A client that needs other parameters binds `content-type` itself in `hd`.
+ * `charset=utf-7` finds other JSON in them. A client that needs such a parameter binds `content-type` itself in `hd`.
  */
 function checkContentParameters(claims: TabClaims, headers: HeaderFields): void {
   if (claims.hd !== undefined && Object.hasOwn(claims.hd, 'content-type')) return;
-  const [value] = headers.values('content-type');
-  if (value !== undefined && !HARMLESS_PARAMETERS.test(value))
-    throw mismatch('Content-Type has parameters that are not bound');
+  const [value = ''] = headers.values('content-type');
+  const semicolon = value.indexOf(';');
+  if (semicolon === -1) return;
+  const parameters = value.slice(semicolon);
+  if (!PARAMETERS.test(parameters)) throw mismatch('Content-Type has parameters that parsers may read differently');
+  const names = new Set<string>();
+  for (const [, name = '', quoted, plain = ''] of parameters.matchAll(PARAMETER)) {
+    const lower = name.toLowerCase();
+    if (names.has(lower) || changesMeaning(lower, quoted ?? plain)) {
+      throw mismatch('Content-Type has a parameter that is not bound');
+    }
+    names.add(lower);
+  }
 }
 
 /**

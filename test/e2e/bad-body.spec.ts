@@ -178,7 +178,7 @@ describe.each(PLATFORMS)('a body on $name with parsers that keep octets', (platf
   afterAll(() => app.stop());
 
   it.each(TYPES)('of type %s is bound', async (type) => {
-    const call: Call = { method: 'POST', body: BINARY, type: `${type}; boundary=x` };
+    const call: Call = { method: 'POST', body: BINARY, type: `${type}; name=x` };
     expectAccepted(await device.send(call));
     expectAccepted(await device.send({ ...call, framing: 'chunked' }));
     expectRefusal(

@@ -42,7 +42,7 @@ class MergedController {
     return {};
   }
 
-  @RequireTrust('recentVersion', { runtime: { deny: ['root'] } })
+  @RequireTrust('recentVersion', { runtime: { deny: ['root'], flag: ['vpn'] } })
   @Get('named')
   named(@Trust() trust: TrustContext): object {
     return { flags: trust.verified && trust.flags };

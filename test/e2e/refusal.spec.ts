@@ -66,7 +66,7 @@ describe.each(PLATFORMS)('a refusal on $name', (platform) => {
 
   it.each(CODES)('with %s can be looked up by its decision id', async (code, call) => {
     const answer = await device.send(call);
-    const found = app.nest.get(TabDecisions, { strict: false }).find(answer.json()['decision'] as string);
+    const found = await app.nest.get(TabDecisions, { strict: false }).find(answer.json()['decision'] as string);
     expect(found).toMatchObject({ code, outcome: 'refused', enforced: true, method: 'GET', path: '/open' });
     expect(found?.detail).toMatch(/./);
     expect(answer.body.toString()).not.toContain(found?.detail);

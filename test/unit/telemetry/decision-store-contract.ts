@@ -20,6 +20,7 @@ export function decisionStoreContract(open: () => Promise<OpenStore<DecisionStor
         enforced: false,
         category: 'reused',
         code: 'replayed_token',
+        action: 'suspend',
       });
       const threats = aDecision({ threats: ['vpn', 'x-acme-thing'], flags: ['vpn'], watched: ['x-acme-thing'] });
       const bare = aRefusal({ code: undefined, detail: undefined });
@@ -146,7 +147,7 @@ export function decisionStoreContract(open: () => Promise<OpenStore<DecisionStor
       const { rows } = await summarize('route');
       expect(rows).toHaveLength(101);
       expect(rows[0]).toMatchObject({ key: '/r000', total: 2 });
-      expect(rows.at(-1)).toEqual({ key: 'other', total: 3, accepted: 2, refused: 1, watched: 0 });
+      expect(rows.at(-1)).toEqual({ key: 'other', total: 4, accepted: 3, refused: 1, watched: 0 });
       expect(rows.slice(0, 3).map(({ key }) => key)).toEqual(['/r000', '/r001', '/r002']);
     }),
 

@@ -148,7 +148,7 @@ describe('at shutdown', () => {
     await pass(1);
     await closed;
     expect(kept()).toHaveLength(4);
-    expect(await listed).toHaveLength(1);
+    expect(await listed).toHaveLength(4);
     expect(vi.getTimerCount()).toBe(0);
   });
 

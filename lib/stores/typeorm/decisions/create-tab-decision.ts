@@ -31,6 +31,7 @@ export class CreateTabDecision1767398400000 implements MigrationInterface {
         text('threats'),
         text('flags'),
         text('watched'),
+        optional('breach_action', 32),
         time('duration_us'),
       ],
       [['ix_tab_decision_decided_at', 'decided_at', 'id']],

@@ -68,6 +68,9 @@ export class DecisionRecord {
   @Column({ name: 'watched', type: 'simple-json' })
   watched!: string[];
 
+  @Column({ name: 'breach_action', type: 'varchar', length: 32, nullable: true })
+  action!: string | null;
+
   /** Microseconds. */
   @Column({ name: 'duration_us', type: 'bigint', transformer: wholeNumber })
   durationUs!: number;

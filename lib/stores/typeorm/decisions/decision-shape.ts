@@ -51,6 +51,7 @@ export const DECISION: RowShape<TrustDecision> = {
     { property: 'threats', name: 'threats', codec: json },
     { property: 'flags', name: 'flags', codec: json },
     { property: 'watched', name: 'watched', codec: json },
+    { property: 'action', name: 'breach_action', codec: nullable(clipped(32)) },
     { property: 'duration', name: 'duration_us', codec: duration },
   ],
 };
