@@ -35,11 +35,32 @@ function classesFrom(controller: Type): Type[] {
   return classes;
 }
 
+/** Something that is the same for every request to a handler. */
+type PerHandler<T> = WeakMap<object, Map<Type, T>>;
+
+function remembered<T>(values: PerHandler<T>, { controller, handler }: HandlerRef, find: () => T): T {
+  let byController = values.get(handler);
+  if (byController === undefined) values.set(handler, (byController = new Map<Type, T>()));
+  let value = byController.get(controller);
+  if (value === undefined) byController.set(controller, (value = find()));
+  return value;
+}
+
+function isLeftOut({ controller, handler }: HandlerRef): boolean {
+  for (const target of [handler, ...classesFrom(controller)]) {
+    // Where both are said, which start-up refuses, the strict one counts.
+    if (Reflect.hasOwnMetadata(TrustDeclared.KEY, target)) return false;
+    if (Reflect.getOwnMetadata(TrustSkipped.KEY, target) === true) return true;
+  }
+  return false;
+}
+
 /** Finds the requirement of a handler: module < class < method, a named policy below the members said beside it. Resolved once per handler. */
 export class RequirementResolver {
   readonly #reflector = new Reflector();
   readonly #policies: ReadonlyMap<string, TrustRequirementOptions>;
-  readonly #resolved = new WeakMap<object, Map<Type, TrustRequirement>>();
+  readonly #resolved: PerHandler<TrustRequirement> = new WeakMap();
+  readonly #skipped: PerHandler<boolean> = new WeakMap();
   /** The requirement where nothing else is said. */
   readonly base: TrustRequirement;
 
@@ -59,13 +80,8 @@ export class RequirementResolver {
    * Whether the handler is left out by `@SkipTrust()`. The nearest word counts: the handler's own, then that of its class,
    * then those of the classes above; what a base class leaves out, a class with `@RequireTrust()` takes in again.
    */
-  isSkipped({ controller, handler }: HandlerRef): boolean {
-    for (const target of [handler, ...classesFrom(controller)]) {
-      // Where both are said, which start-up refuses, the strict one counts.
-      if (Reflect.hasOwnMetadata(TrustDeclared.KEY, target)) return false;
-      if (Reflect.getOwnMetadata(TrustSkipped.KEY, target) === true) return true;
-    }
-    return false;
+  isSkipped(ref: HandlerRef): boolean {
+    return remembered(this.#skipped, ref, () => isLeftOut(ref));
   }
 
   /** Whether `@SkipTrust()` and `@RequireTrust()` stand on the handler at once, or on one of its classes. */
@@ -77,11 +93,7 @@ export class RequirementResolver {
 
   /** The requirement of a handler. */
   resolve(ref: HandlerRef): TrustRequirement {
-    let byController = this.#resolved.get(ref.handler);
-    if (byController === undefined) this.#resolved.set(ref.handler, (byController = new Map<Type, TrustRequirement>()));
-    let requirement = byController.get(ref.controller);
-    if (requirement === undefined) byController.set(ref.controller, (requirement = this.#merge(ref)));
-    return requirement;
+    return remembered(this.#resolved, ref, () => this.#merge(ref));
   }
 
   /** The requirement of a named policy. @throws TabConfigError when there is none of that name */

@@ -1,5 +1,5 @@
 import { localJwks, type JwksSource } from '../attestation/jose/jwks-source.js';
-import { remoteJwks } from '../attestation/jose/remote-jwks.js';
+import { remoteJwks, type RemoteJwks } from '../attestation/jose/remote-jwks.js';
 import { ASYMMETRIC_ALGORITHMS } from '../attestation/jose/signed-jwt.js';
 import { TabConfigError } from '../errors/tab-error.js';
 import { sha256OfField } from '../token/digest.js';
@@ -45,13 +45,15 @@ function readAlgorithms(algorithms: readonly string[], where: string): ReadonlyS
   return fail(`${where}.algorithms must list one or more of ${ASYMMETRIC_ALGORITHMS.join(', ')}`);
 }
 
+function isRemote(jwks: SignalTransmitterTrust['jwks']): jwks is RemoteJwks {
+  return 'uri' in jwks;
+}
+
 function readKeys({ jwks }: SignalTransmitterTrust, where: string, fetch: SignalReceiverOptions['fetch']): JwksSource {
-  if (!isJsonObject(jwks) || 'uri' in jwks === 'keys' in jwks)
+  if (typeof jwks !== 'object' || jwks === null || isRemote(jwks) === 'keys' in jwks)
     return fail(`${where}.jwks must be { keys: [...] } or { uri }`);
   const name = `signals.receive: ${where}.jwks`;
-  return 'uri' in jwks
-    ? remoteJwks(jwks as never, name, fetch)
-    : localJwks(jwks as unknown as Parameters<typeof localJwks>[0], name);
+  return isRemote(jwks) ? remoteJwks(jwks, name, fetch) : localJwks(jwks, name);
 }
 
 function readTransmitter(

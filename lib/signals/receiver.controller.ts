@@ -14,25 +14,23 @@ interface SignalReply extends HttpReply {
   end?(): unknown;
 }
 
-function acknowledge(reply: SignalReply): void {
+function sendEmpty(reply: SignalReply, status: number): void {
   setReplyHeader(reply, 'Cache-Control', 'no-store');
-  reply.status(202);
+  reply.status(status);
+  // Express gives even an empty text a media type; Fastify's reply has no `end`.
   if (typeof reply.end === 'function') reply.end();
   else reply.send();
 }
 
 /** RFC 8935 section 2.3; a failure of ours has no code in the registry, and asks for another attempt. */
 function refuse(reply: SignalReply, error: SignalError): void {
-  setReplyHeader(reply, 'Cache-Control', 'no-store');
-  // What was not read of the content is not worth reading.
-  if (error.status === 413) setReplyHeader(reply, 'Connection', 'close');
   if (error.err === undefined) {
     setReplyHeader(reply, 'Retry-After', String(error.retryAfter));
-    reply.status(503);
-    if (typeof reply.end === 'function') reply.end();
-    else reply.send();
-    return;
+    return sendEmpty(reply, error.status);
   }
+  // What was not read of the content is not worth reading.
+  if (error.status === 413) setReplyHeader(reply, 'Connection', 'close');
+  setReplyHeader(reply, 'Cache-Control', 'no-store');
   setReplyHeader(reply, 'Content-Type', 'application/json');
   setReplyHeader(reply, 'Content-Language', 'en');
   reply.status(error.status);
@@ -47,8 +45,8 @@ abstract class Signals {
   async receive(@Req() request: HttpRequest, @Res() reply: SignalReply): Promise<void> {
     try {
       this.receiver.authorize(new HeaderFields(rawOf(request).rawHeaders).values('authorization'));
-      await this.receiver.receive(await readSetContent(request));
-      acknowledge(reply);
+      await this.receiver.receive(readSetContent(request));
+      sendEmpty(reply, 202);
     } catch (error) {
       refuse(reply, asSignalError(error));
     }

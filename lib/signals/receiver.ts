@@ -4,7 +4,7 @@ import { checkHeader, parseSignedJwt, verifySignedJwt } from '../attestation/jos
 import { callStore } from '../bindings/store-call.js';
 import { sha256OfField } from '../token/digest.js';
 import type { JsonObject } from '../token/json.js';
-import { readEvent, type SignalEvent, type SignalEventType } from './events.js';
+import { readEvent, type SignalEvent } from './events.js';
 import { readReceiverOptions, type ReceiverSettings, type TrustedTransmitter } from './receiver-settings.js';
 import {
   checkSetClaims,
@@ -14,7 +14,8 @@ import {
   setKeptUntil,
   type SetClaims,
 } from './set-claims.js';
-import { asSignalError, SignalError, type SetErrorCode } from './signal-error.js';
+import { asSignalError, SignalError } from './signal-error.js';
+import type { SignalOutcome, SignalRecord } from './signal-record.js';
 import { carryOut, findTarget, isActedOn, type Change, type Found, type SignalServices } from './signal-plan.js';
 import type { SignalReceiverOptions, SignalTarget } from './signals.types.js';
 import { checkedTargets, defaultTargets, readSubjectId } from './subject-id.js';
@@ -26,30 +27,6 @@ export const SET_MAX_BYTES = 65_536;
 
 const SET_TYP = 'secevent+jwt';
 const REFUSED_KEPT = 1000;
-
-/**
- * What became of a token. `acted`: something changed, or had already; `recorded`: it calls for no change; `ignored`: no
- * event of a type that is acted on; `duplicate`: delivered before; `refused`: answered with an error; `failed`: to be tried again.
- */
-export type SignalOutcome = 'acted' | 'recorded' | 'ignored' | 'duplicate' | 'refused' | 'failed';
-
-/** A record of one delivery, for operators. It holds no token and no secret, and nothing that was not verified but `detail`'s fixed texts. */
-export interface SignalRecord {
-  /** Milliseconds since the epoch. */
-  readonly at: number;
-  readonly outcome: SignalOutcome;
-  /** A configured issuer that the token names; who sent a refused one is not known. */
-  readonly iss?: string;
-  /** Set once the signature has verified. */
-  readonly jti?: string;
-  readonly event?: SignalEventType;
-  /** How many sessions ended or instances were suspended. */
-  readonly changes?: number;
-  /** Set on refusals. */
-  readonly err?: SetErrorCode;
-  /** Why; set on refusals and failures. */
-  readonly detail?: string;
-}
 
 type Draft = { -readonly [Member in keyof SignalRecord]?: SignalRecord[Member] };
 
@@ -104,12 +81,13 @@ export class SignalReceiver {
   /**
    * Takes one token.
    *
+   * @param jwt or how reading it ends; that it could not be read is reported like every refusal
    * @throws SignalError with nothing changed, or, with status 503, perhaps half changed and to be sent again
    */
-  async receive(jwt: string): Promise<SignalOutcome> {
+  async receive(jwt: string | Promise<string>): Promise<SignalOutcome> {
     const draft: Draft = {};
     try {
-      const outcome = await this.#process(jwt, draft);
+      const outcome = await this.#process(await jwt, draft);
       this.#tell(draft, { outcome });
       return outcome;
     } catch (cause) {

@@ -1,4 +1,4 @@
-import type { SignalRecord } from './receiver.js';
+import type { SignalRecord } from './signal-record.js';
 
 /** What of a logger is used; Nest's has it. */
 export interface SignalLogger {

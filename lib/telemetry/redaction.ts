@@ -34,6 +34,9 @@ const MEMBERS: Readonly<Record<keyof TrustDecision, { kind: Kind; optional?: tru
   duration: { kind: 'number' },
 };
 
+const KNOWN = new Map(Object.entries(MEMBERS));
+const REQUIRED = [...KNOWN].filter(([, { kind, optional }]) => kind !== 'fixed' && !optional).map(([name]) => name);
+
 /** What stands where no more than the fixed members may be kept. */
 const BLANK = { method: '', path: '', threats: [], flags: [], watched: [], duration: 0 } as const;
 
@@ -50,13 +53,14 @@ export function redactDecision(
   redact: DecisionRedaction | undefined,
   onFailure: (error: unknown) => void,
 ): TrustDecision {
-  const fixed = pick(decision, true);
+  const { id, at, outcome, enforced, category, code } = decision;
+  const fixed = { id, at, outcome, enforced, category, ...(code !== undefined && { code }) };
   try {
     const shown = redact === undefined ? decision : callHook(redact, decision);
-    return seal({ ...pick(shown, false), ...fixed });
+    return Object.freeze(Object.assign(knownMembers(shown, code === undefined), fixed));
   } catch (error) {
     onFailure(error);
-    return seal({ ...BLANK, ...fixed });
+    return Object.freeze({ ...BLANK, ...fixed });
   }
 }
 
@@ -73,15 +77,17 @@ function callHook(redact: DecisionRedaction, decision: TrustDecision): TrustDeci
   return shown as TrustDecision;
 }
 
-/** Either the fixed members or the others. */
-function pick(decision: TrustDecision, fixed: boolean): Record<string, unknown> {
-  const picked: Record<string, unknown> = {};
-  for (const [name, { kind, optional }] of Object.entries(MEMBERS)) {
-    const value = (decision as unknown as Record<string, unknown>)[name];
-    if ((kind === 'fixed') !== fixed || (optional && value === undefined)) continue;
-    picked[name] = checked(kind, value);
+/** A copy with the known members only, each checked. Members are overwritten rather than added, which is several times faster. */
+function knownMembers(shown: TrustDecision, withoutCode: boolean): TrustDecision {
+  const members: Record<string, unknown> = { ...shown };
+  for (const name of Object.keys(members)) {
+    const member = KNOWN.get(name);
+    const value = members[name];
+    if (member === undefined || value === undefined || (withoutCode && name === 'code')) delete members[name];
+    else members[name] = checked(member.kind, value);
   }
-  return picked;
+  if (!REQUIRED.every((name) => name in members)) throw new TypeError('the redaction hook left out a member');
+  return members as unknown as TrustDecision;
 }
 
 function checked(kind: Kind, value: unknown): unknown {
@@ -91,22 +97,23 @@ function checked(kind: Kind, value: unknown): unknown {
     case 'key':
       return text(value);
     case 'text':
-      return text(value).replace(COMPACT, HIDDEN);
+      return withoutTokens(text(value));
     case 'names':
       if (!Array.isArray(value)) throw new TypeError('the redaction hook changed the type of a list');
-      return Object.freeze(value.map((name) => text(name).replace(COMPACT, HIDDEN)));
+      return Object.freeze(value.map((name) => withoutTokens(text(name))));
     case 'number':
       if (!Number.isFinite(value)) throw new TypeError('the redaction hook changed the type of a number');
       return value;
   }
 }
 
+function withoutTokens(value: string): string {
+  // Most texts cannot match, and this is on the way of every request.
+  if (!value.includes('ey') && value.indexOf('.') === value.lastIndexOf('.')) return value;
+  return value.replace(COMPACT, HIDDEN);
+}
+
 function text(value: unknown): string {
   if (typeof value !== 'string') throw new TypeError('the redaction hook changed the type of a text');
   return value;
-}
-
-/** The members were checked one by one. */
-function seal(members: object): TrustDecision {
-  return Object.freeze(members as TrustDecision);
 }

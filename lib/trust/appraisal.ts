@@ -4,7 +4,7 @@ import { isAtLeastVersion } from '../token/version.js';
 import type { Appraisal, AppraisalInput, AppraisedInstance } from './appraisal.types.js';
 import { currentAssurance, meetsAssurance, type Assurance } from './assurance.js';
 import { isBlockedVersion } from './blocked-version.js';
-import { CONTRADICTION, findContradiction } from './contradiction.js';
+import { CONTRADICTION, findingsOf } from './contradiction.js';
 import { gradeOf } from './grades.js';
 import type { RuntimeRequirement, TrustRequirement } from './requirement.js';
 
@@ -28,17 +28,9 @@ function isFreshlyAttested(instance: AppraisedInstance, maxAge: number, now: num
   return instance.format !== 'none' && now < instance.attestationExpiresAt && now - instance.attestedAt <= maxAge;
 }
 
-/** Found threats, and a contradiction as a finding of its own with what it is about. */
-function findings(input: AppraisalInput): { names: readonly string[]; contradiction: string | undefined } {
-  const { found } = input.claims.rt;
-  const contradiction = findContradiction(input);
-  const names = contradiction === undefined || found.includes(CONTRADICTION) ? found : [...found, CONTRADICTION];
-  return { names, contradiction };
-}
-
 /** Ensures that every finding is one that the policy lets through, as it says: denials first, then steps up. */
 function checkFindings(input: AppraisalInput, runtime: RuntimeRequirement): Omit<Appraisal, 'assurance'> {
-  const { names, contradiction } = findings(input);
+  const { names, contradiction } = findingsOf(input);
   if (names.length === 0) return { flags: NONE, watched: NONE };
   const grades = names.map((name) => gradeOf(name, runtime));
   const denial = names[grades.indexOf('deny')];

@@ -37,7 +37,7 @@ function ruleContext({ request, authentic, instance, session, now }: AppraiseSte
 async function judge(step: AppraiseStep, app: RegisteredApp): Promise<Appraisal> {
   const { authentic, bindings, instance, now, requirement } = step;
   const { claims } = authentic;
-  if (requirement.mode === 'enforce') checkSuspendOn(authentic, app);
+  if (requirement.mode === 'enforce') checkSuspendOn({ authentic, app, instance });
   const blockedVersions = bindings.blockedVersions ?? [];
   const appraisal = appraise({ claims, app, instance, blockedVersions, now }, requirement);
   if (requirement.appraise.length === 0) return appraisal;
@@ -63,7 +63,7 @@ export async function appraiseStep(
     return await judge(step, app);
   } catch (error) {
     if (error instanceof TabError && error.reason === 'breach' && requirement.mode === 'enforce') {
-      const facts = { authentic, app, session, requirement, decision, error, now };
+      const facts = { authentic, app, instance, session, requirement, decision, error, now };
       proven.action = await breaches.respond(facts, claim);
     }
     throw error;

@@ -1,8 +1,9 @@
 import { LRUCache } from 'lru-cache';
-import type { BoundSession, Breach } from '../bindings/binding.types.js';
+import type { AppInstance, BoundSession, Breach } from '../bindings/binding.types.js';
 import { callStore } from '../bindings/store-call.js';
 import { TabError } from '../errors/tab-error.js';
-import { CONTRADICTION } from '../trust/contradiction.js';
+import { CONTRADICTION, findingsOf } from '../trust/contradiction.js';
+import { gradeOf } from '../trust/grades.js';
 import type { BreachAction, TrustRequirement } from '../trust/requirement.js';
 import type { ClaimOutcome } from './claim-step.js';
 import type { RegisteredApp, VerifierSettings } from './settings.js';
@@ -19,6 +20,7 @@ const RECORDED_MAX = 10_000;
 export interface BreachFacts {
   readonly authentic: AuthenticToken;
   readonly app: RegisteredApp;
+  readonly instance: AppInstance;
   readonly session: BoundSession | undefined;
   readonly requirement: TrustRequirement;
   readonly decision: string;
@@ -27,22 +29,45 @@ export interface BreachFacts {
   readonly now: number;
 }
 
-/** Threats for which the app suspends the instance that reports them. */
-export function suspendingThreats({ claims }: AuthenticToken, app: RegisteredApp): readonly string[] {
-  return claims.rt.found.filter((name) => app.suspendOn.includes(name));
+type Finding = Pick<BreachFacts, 'authentic' | 'app' | 'instance'>;
+
+/** Findings for which the app suspends the instance that has them. */
+function suspendingFindings({ authentic, app, instance }: Finding): readonly string[] {
+  const { names } = findingsOf({ claims: authentic.claims, instance });
+  return names.filter((name) => app.suspendOn.includes(name));
 }
 
-/** Ensures that no threat was found which the app answers with suspension, whatever the policy says about it. */
-export function checkSuspendOn(authentic: AuthenticToken, app: RegisteredApp): void {
-  const [threat] = suspendingThreats(authentic, app);
+/** Ensures that nothing was found which the app answers with suspension, whatever the policy says about it. */
+export function checkSuspendOn(finding: Finding): void {
+  const [threat] = suspendingFindings(finding);
   if (threat !== undefined) throw new TabError('insufficient_trust', `threat found: ${threat}`, { reason: 'breach' });
 }
 
+/**
+ * What must be `clear` in the evidence that ends a suspension: what the app or the policy suspends for, not what the policy
+ * lets through. A rule that denied may have looked at anything, so then it is all that was found. A contradiction is no
+ * probe: nothing could ever report it clear, and new attestation claims end it.
+ */
+function threatsToClear(facts: BreachFacts): readonly string[] {
+  const { authentic, app, requirement } = facts;
+  const byPolicy = isAtLeast(requirement.onBreach, 'suspend');
+  const found = authentic.claims.rt.found.filter((name) => name !== CONTRADICTION);
+  const suspending = found.filter(
+    (name) => app.suspendOn.includes(name) || (byPolicy && gradeOf(name, requirement.runtime) === 'deny'),
+  );
+  return suspending.length > 0 ? suspending : found;
+}
+
+function isAtLeast(action: BreachAction, other: BreachAction): boolean {
+  return SEVERITY.indexOf(action) >= SEVERITY.indexOf(other);
+}
+
 /** The stricter of what the policy asks for and what the app asks for. */
-function actionOf({ requirement, authentic, app, session }: BreachFacts): BreachAction {
-  const byApp: BreachAction = suspendingThreats(authentic, app).length > 0 ? 'suspend' : 'reject';
-  const action = SEVERITY[Math.max(SEVERITY.indexOf(byApp), SEVERITY.indexOf(requirement.onBreach))] as BreachAction;
-  return action === 'revoke-session' && session === undefined ? 'reject' : action;
+function actionOf(facts: BreachFacts): BreachAction {
+  const byApp: BreachAction = suspendingFindings(facts).length > 0 ? 'suspend' : 'reject';
+  const { onBreach } = facts.requirement;
+  const action = isAtLeast(byApp, onBreach) ? byApp : onBreach;
+  return action === 'revoke-session' && facts.session === undefined ? 'reject' : action;
 }
 
 /** The ratchet: trust that broke does not come back by reporting clean again. */
@@ -70,17 +95,14 @@ export class BreachResponder {
     return action;
   }
 
-  async #act(action: BreachAction, { authentic, session, error, now }: BreachFacts): Promise<void> {
+  async #act(action: BreachAction, facts: BreachFacts): Promise<void> {
+    const { session, error, now } = facts;
     const { bindings, storeTimeout } = this.#settings;
-    const { instanceId, claims } = authentic;
+    const { instanceId } = facts.authentic;
     const ending = { reason: error.detail.slice(0, 200), at: now };
     const call = (work: () => Promise<unknown>) => callStore('binding store', storeTimeout, work);
     if (action === 'revoke-instance') await call(() => bindings.revoke(instanceId, ending));
-    if (action === 'suspend') {
-      // A contradiction is no probe: nothing could ever report it clear. New attestation claims end it.
-      const threats = claims.rt.found.filter((name) => name !== CONTRADICTION);
-      await call(() => bindings.suspend(instanceId, ending, threats));
-    }
+    if (action === 'suspend') await call(() => bindings.suspend(instanceId, ending, threatsToClear(facts)));
     if (action === 'revoke-session' && session !== undefined) await call(() => bindings.endSession(session.id, ending));
   }
 
@@ -103,6 +125,12 @@ export class BreachResponder {
       detail,
     };
     const { bindings, storeTimeout } = this.#settings;
-    await callStore('binding store', storeTimeout, () => bindings.recordBreach(breach));
+    try {
+      await callStore('binding store', storeTimeout, () => bindings.recordBreach(breach));
+    } catch (cause) {
+      // What was not kept must not keep the next one out.
+      this.#recorded.delete(key);
+      throw cause;
+    }
   }
 }

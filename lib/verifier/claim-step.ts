@@ -30,13 +30,14 @@ async function spend(
   settings: VerifierSettings,
   run: VerificationRun,
 ): Promise<ClaimOutcome> {
-  const pending = [claimOnce(jtiClaimKey(instanceId, claims.jti), claims.iat + JTI_KEPT, settings, run)];
   if (requirement.challenge === 'single-use' && challenge !== undefined) {
-    pending.push(claimOnce(challengeClaimKey(challenge.text), challenge.expiresAt + CHALLENGE_KEPT, settings, run));
+    const key = challengeClaimKey(challenge.text);
+    // First, and alone: copies of one token that raced for two keys could win one each, and none would be accepted.
+    const fresh = await claimOnce(key, challenge.expiresAt + CHALLENGE_KEPT, settings, run);
+    if (fresh !== true) return 'challenge_spent';
   }
-  const [jti, fresh = true] = await Promise.all(pending);
-  if (fresh !== true) return 'challenge_spent';
-  return jti === true ? 'won' : 'jti_spent';
+  const first = await claimOnce(jtiClaimKey(instanceId, claims.jti), claims.iat + JTI_KEPT, settings, run);
+  return first === true ? 'won' : 'jti_spent';
 }
 
 /** Step 6 begins together with step 4, in one round trip; `checkClaim` looks at its outcome after step 5. */

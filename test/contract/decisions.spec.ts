@@ -17,7 +17,7 @@ import { connectTo, engine, ENGINES, type Engine, type TestDatabase } from './en
 const ours = { entities: TAB_DECISION_ENTITIES, migrations: TAB_DECISION_MIGRATIONS };
 
 function connect(database: TestDatabase, change: object = {}, migrate = true): Promise<DataSource> {
-  return connectTo(database, { ...ours, ...change } as Partial<DataSourceOptions>, migrate);
+  return connectTo(database, { ...ours, ...change }, migrate);
 }
 
 async function storeOf(dataSource: DataSource, keepFor?: number): Promise<DecisionStore> {

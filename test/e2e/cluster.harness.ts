@@ -45,6 +45,8 @@ export async function buildLibrary(): Promise<Build> {
 /** A running node. */
 export interface ClusterNode {
   readonly port: number;
+  /** Suspends or revokes an instance through this node; resolves once the call has returned there. */
+  end(act: 'suspend' | 'revoke', id: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -57,13 +59,19 @@ export async function startNode(build: Build, adapter: 'express' | 'fastify', da
   // The options of the test runner are not for the application.
   const child = fork(fixture, [settings], { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   await listening(child);
-  return { port, stop: () => stop(child) };
+  return { port, end: (act, id) => end(child, act, id), stop: () => stop(child) };
 }
 
 async function listening(child: ChildProcess): Promise<void> {
   const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`a node ended with ${String(code)}`)));
   await Promise.race([once(child, 'message', { signal: AbortSignal.timeout(PATIENCE) }), ended]);
   ended.catch(() => undefined);
+}
+
+async function end(child: ChildProcess, act: 'suspend' | 'revoke', id: string): Promise<void> {
+  const done = once(child, 'message', { signal: AbortSignal.timeout(PATIENCE) });
+  child.send({ act, id });
+  await done;
 }
 
 async function stop(child: ChildProcess): Promise<void> {

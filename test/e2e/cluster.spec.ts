@@ -7,6 +7,8 @@ import { exchange } from '../utils/http/wire.js';
 import { buildLibrary, ORIGIN, startNode, type Build, type ClusterNode } from './cluster.harness.js';
 
 const TOKENS = 500;
+/** Requests under way around suspensions and revocations, in all. */
+const FLOOD = 10_000;
 /** Tokens on their way at a time, each of them to all nodes. */
 const AT_ONCE = 25;
 
@@ -88,6 +90,34 @@ await describeService('postgres', 'four nodes on one PostgreSQL database', () =>
       'use_tab_nonce',
     ]);
   });
+
+  it.each(['suspend', 'revoke'] as const)(
+    `accept no request sent after %s returned, with ${FLOOD / 2} under way around that moment`,
+    { timeout: 120_000 },
+    async (act) => {
+      const device = await at(0).enrolled();
+      const before: Record<string, number> = {};
+      const after: Record<string, number> = {};
+      let sent = 0;
+      let ended = false;
+      const flood = async () => {
+        for (let index = sent++; index < FLOOD / 2; index = sent++) {
+          const counts = ended ? after : before;
+          const answer = await exchange(nodes[index % nodes.length]?.port ?? 0, device.prepare().wire);
+          const outcome = answer.header('tab-error') ?? `accepted ${answer.status}`;
+          counts[outcome] = (counts[outcome] ?? 0) + 1;
+          // In the middle of the flood, and by one node only.
+          if (index === FLOOD / 5) await nodes[1]?.end(act, device.id).then(() => (ended = true));
+        }
+      };
+      await Promise.all(Array.from({ length: 64 }, flood));
+      const refused = act === 'suspend' ? 'instance_suspended' : 'instance_revoked';
+      expect(Object.keys(after)).toEqual([refused]);
+      expect(after[refused]).toBeGreaterThan(FLOOD / 10);
+      expect(before['accepted 200']).toBeGreaterThan(FLOOD / 10);
+      expect(Object.keys(before).filter((outcome) => outcome !== refused)).toEqual(['accepted 200']);
+    },
+  );
 
   it('see a retirement from the next request on', async () => {
     const device = await at(0).enrolled();

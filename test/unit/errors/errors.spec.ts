@@ -61,7 +61,9 @@ describe('the problem document', () => {
     const error = new TabError(code, 'inner reason', { cause: new Error('secret') });
     const problem = { type: `urn:tab:error:${code}`, title: error.title, status, code, decision: 'id' };
     expect(problemOf(error, 'id', false)).toEqual(problem);
-    expect(problemOf(error, 'id', true)).toEqual({ ...problem, detail: 'inner reason' });
+    const policy = ['insufficient_trust', 'step_up_required'].includes(code);
+    expect(problemOf(error, 'id', true)).toEqual(policy ? problem : { ...problem, detail: 'inner reason' });
+    expect(new TabException(error, 'id', true).getResponse()).toEqual(problemOf(error, 'id', true));
     const exception = new TabException(error, 'id');
     expect(exception).toBeInstanceOf(HttpException);
     expect([exception.getStatus(), exception.getResponse(), exception.cause, exception.decision]).toEqual([

@@ -44,7 +44,6 @@ describe('options that are left out', () => {
       storeTimeout: 5000,
       keyCacheSize: 10_000,
       sweepInterval: 30_000,
-      enforced: true,
       exposeDetail: false,
       verifiesCredentials: false,
     });
@@ -91,10 +90,9 @@ describe('options that are left out', () => {
     expect(new TabRuntime(options({ credential: { cookie: 'session' } })).verifiesCredentials).toBe(false);
   });
 
-  it.each([
-    ['enforce', true],
-    ['monitor', false],
-  ])('mode %s', (mode, enforced) => expect(new TabRuntime(options({ mode })).enforced).toBe(enforced));
+  it.each(['enforce', 'monitor'])('mode %s is one', (mode) =>
+    expect(() => new TabRuntime(options({ mode }))).not.toThrow(),
+  );
 });
 
 describe('bad options fail with a message that says what to write', () => {

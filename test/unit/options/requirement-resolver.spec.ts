@@ -55,7 +55,7 @@ describe('RequirementResolver', () => {
       session: 'none',
       challenge: 'recent',
       minVersion: '3.0.0',
-      runtime: { deny: [], require: 'declared', maxAge: 20 },
+      runtime: { ...DEFAULT_REQUIREMENT.runtime, deny: [], maxAge: 20 },
     });
   });
 
@@ -109,18 +109,36 @@ describe('RequirementResolver', () => {
     ['class', { skipClass: true }, true],
     ['class, but the handler asks for trust', { skipClass: true, onHandler: members({}) }, false],
     ['handler, though the class asks for trust', { skipHandler: true, onClass: members({}) }, true],
-    ['handler, though it asks for trust too', { skipHandler: true, onHandler: members({}) }, true],
+    ['handler and class', { skipHandler: true, skipClass: true }, true],
+    ['handler, though it asks for trust too', { skipHandler: true, onHandler: members({}) }, false],
+    ['class, though it asks for trust too', { skipClass: true, onClass: members({}) }, false],
     ['false', { skipHandler: false, skipClass: false }, false],
   ])('skips where it says so: %s', (_what, declared, skipped) =>
     expect(new RequirementResolver().isSkipped(aHandler(declared))).toBe(skipped),
   );
 
-  it.each<[Declared, boolean]>([
-    [{}, false],
-    [{ onClass: {} }, true],
-    [{ onHandler: {} }, true],
-  ])('knows what is declared: %j', (declared, expected) =>
-    expect(new RequirementResolver().isDeclared(aHandler(declared))).toBe(expected),
+  it.each<[string, Declared, boolean]>([
+    ['nothing', {}, false],
+    ['trust on the class', { onClass: {} }, false],
+    ['trust on the handler', { onHandler: {} }, false],
+    ['both on the handler', { onHandler: {}, skipHandler: true }, true],
+    ['both on the class', { onClass: {}, skipClass: true }, true],
+    ['one on each', { onClass: {}, skipHandler: true }, false],
+    ['one on each, the other way', { onHandler: {}, skipClass: true }, false],
+  ])('knows what contradicts itself: %s', (_what, declared, expected) =>
+    expect(new RequirementResolver().isContradictory(aHandler(declared))).toBe(expected),
+  );
+
+  it.each<[string, 'enforce' | 'monitor' | undefined, TrustRequirementOptions, TrustRequirementOptions, string]>([
+    ['enforces by default', undefined, {}, {}, 'enforce'],
+    ['is the mode of the module', 'monitor', {}, {}, 'monitor'],
+    ['is that of the policy, which is nearer', 'monitor', { mode: 'enforce' }, {}, 'enforce'],
+    ['is that of the handler, which is nearest', 'enforce', {}, { mode: 'monitor' }, 'monitor'],
+    ['may be stricter than the module', 'monitor', {}, { mode: 'enforce' }, 'enforce'],
+  ])('a requirement %s', (_what, mode, policy, onHandler, expected) =>
+    expect(new RequirementResolver(policy, {}, mode).resolve(aHandler({ onHandler: members(onHandler) })).mode).toBe(
+      expected,
+    ),
   );
 
   it('takes the handler from the execution context', () => {

@@ -174,6 +174,20 @@ describe('at shutdown', () => {
     expect(decisions.dropped).toBe(300);
   });
 
+  it('does not wait for all that waits when the store is slow', async () => {
+    const { decisions, recordAll, pass, store, kept } = aQueue({ storeTimeout: 500 });
+    const record = store.record.bind(store);
+    vi.spyOn(store, 'record').mockImplementation(async (batch) => {
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      await record(batch);
+    });
+    recordAll(some(1000));
+    const closed = decisions.close();
+    await pass(10_000);
+    await closed;
+    expect([kept().length, decisions.dropped]).toEqual([400, 600]);
+  });
+
   it('counts what comes after as lost', async () => {
     const { decisions, recordAll, streamed } = aQueue();
     await decisions.close();

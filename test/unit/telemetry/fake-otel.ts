@@ -82,7 +82,7 @@ export class FakeOtel {
     } as unknown as Span;
     const startActiveSpan = (...args: unknown[]): unknown =>
       context.with(trace.setSpan(context.active(), span), () => (args.at(-1) as (span: Span) => unknown)(span));
-    const tracer: Tracer = { startSpan: () => span, startActiveSpan: startActiveSpan as Tracer['startActiveSpan'] };
+    const tracer: Tracer = { startSpan: () => span, startActiveSpan };
     return { getTracer: () => tracer };
   }
 }

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { redactDecision } from '../../../lib/telemetry/redaction.js';
 import type { TrustDecision } from '../../../lib/trust/trust-decision.js';
@@ -6,8 +6,18 @@ import { aDecision, aDecisionFullOf, aRefusal, someDecisions, someTokens } from 
 
 const unhooked = (decision: TrustDecision): TrustDecision => redactDecision(decision, undefined, () => undefined);
 const FIXED = ({ id, at, outcome, enforced, category, code }: TrustDecision) => ({
-  ...{ id, at, outcome, enforced, category, code },
-  ...{ method: '', path: '', threats: [], flags: [], watched: [], duration: 0 },
+  id,
+  at,
+  outcome,
+  enforced,
+  category,
+  code,
+  method: '',
+  path: '',
+  threats: [],
+  flags: [],
+  watched: [],
+  duration: 0,
 });
 
 describe('a record', () => {
@@ -35,7 +45,7 @@ describe('a record', () => {
 
   it('keeps ordinary names and ids as they are', () => {
     const names = {
-      path: '/files/annual-report.final.version-2/extraordinary-circumstances',
+      path: '/files/annual-report.final.version-2/extraordinary-circumstances/monkeyJumpingOverTheFence',
       handler: 'InternationalTransfersController.createStandingOrder',
       subject: 'first.last@example.com',
       appId: 'com.example.banking.android.production',

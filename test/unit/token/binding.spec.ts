@@ -128,7 +128,11 @@ describe('bh', () => {
 describe('ct', () => {
   const check = (ct: string | undefined, bh: string | undefined, ...raw: string[]) =>
     thrownBy(() =>
-      checkContentType(claims({ ...(ct !== undefined && { ct }), ...(bh !== undefined && { bh }) }), fields(...raw)),
+      checkContentType(
+        claims({ ...(ct !== undefined && { ct }), ...(bh !== undefined && { bh }) }),
+        fields(...raw),
+        true,
+      ),
     );
   const json = ['Content-Type', 'application/json'];
   it.each([
@@ -165,6 +169,75 @@ describe('ct', () => {
     ],
     ['of two equal Content-Types', 'application/json', ABC, [...json, ...json], 'request_mismatch'],
   ])('%s', (_what, ct, bh, raw, outcome) => expect(check(ct, bh, ...raw)).toBe(outcome));
+});
+
+describe('parameters of the Content-Type', () => {
+  const check = (parameters: string, { hd, bound = true, bh = ABC }: { hd?: Members; bound?: boolean; bh?: string } = {}) =>
+    thrownBy(() =>
+      checkContentType(
+        claims({ ct: 'application/json', bh, ...(hd && { hd }) }),
+        fields('Content-Type', `application/json${parameters}`),
+        bound,
+      ),
+    );
+
+  // Octets that are harmless as UTF-8 say something else to a parser that believes another charset.
+  const changed = [
+    '; charset=utf-7',
+    ';charset=UTF-7',
+    '; charset="utf-7"',
+    '; charset=utf-16',
+    '; charset=utf-16le',
+    '; charset=iso-8859-1',
+    '; charset=us-ascii',
+    '; charset=utf8',
+    '; charset=',
+    '; charset=""',
+    '; charset',
+    '; Charset=utf-7',
+    '; charset=utf-8; charset=utf-7',
+    '; charset=utf-8; charset=utf-8',
+    '; charset=utf-7; charset=utf-8',
+    '; x=y; charset=utf-7',
+    '; x="a;b"; charset=utf-7',
+    ' ; charset = utf-7',
+    "; charset*=utf-8''utf-7",
+    '; charset*0=utf; charset*1=-7',
+    '; charset="utf\\-7"',
+    '; charset="utf-8',
+    '; charset=utf-8 utf-7',
+    '; charset=utf-8, charset=utf-7',
+    '; charset=\u00fctf-8',
+    '; boundary=x',
+    ';',
+    ';;charset=utf-8',
+  ];
+  it.each(changed)('%s: refused', (parameters) => expect(check(parameters)).toBe('request_mismatch'));
+  it.each(changed)('%s: passes where the whole field is bound', (parameters) =>
+    expect(check(parameters, { hd: { 'content-type': ABC } })).toBe('accepted'),
+  );
+  it.each(changed)('%s: passes where the policy binds no body', (parameters) =>
+    expect(check(parameters, { bound: false })).toBe('accepted'),
+  );
+  it.each(changed)('%s: refused where another header is bound', (parameters) =>
+    expect(check(parameters, { hd: { constructor: ABC, accept: ABC } })).toBe('request_mismatch'),
+  );
+
+  it.each(['', ' ', '; charset=utf-8', ';charset=UTF-8', '; Charset=Utf-8', '; charset="utf-8"', ';\tcharset="UTF-8" '])(
+    '%j: passes',
+    (parameters) => expect(check(parameters)).toBe('accepted'),
+  );
+
+  it('never makes another type good', () =>
+    expect(
+      thrownBy(() =>
+        checkContentType(
+          claims({ ct: 'text/plain', bh: ABC, hd: { 'content-type': ABC } }),
+          fields('Content-Type', 'application/json'),
+          true,
+        ),
+      ),
+    ).toBe('request_mismatch'));
 });
 
 describe('hd', () => {

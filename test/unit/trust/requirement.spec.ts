@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { TabConfigError } from '../../../lib/errors/tab-error.js';
-import { checkRequirement } from '../../../lib/trust/requirement-check.js';
+import { checkRequirement, checkResolved } from '../../../lib/trust/requirement-check.js';
 import {
   DEFAULT_REQUIREMENT,
   mergeRequirements,
@@ -13,11 +13,25 @@ describe('the default requirement', () => {
     expect(DEFAULT_REQUIREMENT).toEqual({
       session: 'required',
       assurance: 'none',
+      attestationMaxAge: null,
+      formats: 'any',
       minVersion: null,
-      runtime: { deny: 'all', require: 'declared', maxAge: 300 },
+      runtime: {
+        deny: 'all',
+        stepUp: [],
+        flag: [],
+        monitor: [],
+        unknown: 'deny',
+        stepUpMaxAge: 300,
+        require: 'declared',
+        maxAge: 300,
+      },
       body: true,
       challenge: 'recent',
       headers: [],
+      mode: 'enforce',
+      onBreach: 'reject',
+      appraise: [],
     }));
 });
 
@@ -29,6 +43,11 @@ describe('mergeRequirements', () => {
     ['body', { body: false }],
     ['challenge', { challenge: 'single-use' }],
     ['headers', { headers: ['a'] }],
+    ['attestationMaxAge', { attestationMaxAge: 60 }],
+    ['formats', { formats: ['android-key'] }],
+    ['mode', { mode: 'monitor' }],
+    ['onBreach', { onBreach: 'suspend' }],
+    ['appraise', { appraise: [() => 'pass'] }],
   ])('takes %s from the level that says it, and nothing else', (_what, level) => {
     expect(mergeRequirements(DEFAULT_REQUIREMENT, level)).toEqual({ ...DEFAULT_REQUIREMENT, ...level });
     expect(mergeRequirements(DEFAULT_REQUIREMENT, {}, level, {})).toEqual({ ...DEFAULT_REQUIREMENT, ...level });
@@ -40,6 +59,11 @@ describe('mergeRequirements', () => {
     [{ require: ['root'] }],
     [{ require: [] }],
     [{ maxAge: 0 }],
+    [{ stepUp: ['vpn'] }],
+    [{ flag: ['vpn'] }],
+    [{ monitor: ['vpn'] }],
+    [{ unknown: 'flag' }],
+    [{ stepUpMaxAge: 0 }],
   ])('merges runtime by its own members: %j', (runtime) =>
     expect(mergeRequirements(DEFAULT_REQUIREMENT, { runtime }).runtime).toEqual({
       ...DEFAULT_REQUIREMENT.runtime,
@@ -58,7 +82,7 @@ describe('mergeRequirements', () => {
       ...DEFAULT_REQUIREMENT,
       session: 'optional',
       challenge: 'none',
-      runtime: { deny: ['root'], require: 'declared', maxAge: 20 },
+      runtime: { ...DEFAULT_REQUIREMENT.runtime, deny: ['root'], maxAge: 20 },
       minVersion: null,
     });
   });
@@ -100,6 +124,11 @@ describe('checkRequirement', () => {
     [{ runtime: {} }],
     [{ runtime: { deny: 'all', require: 'declared', maxAge: 0 } }],
     [{ runtime: { deny: ['root', 'x-acme-worm'], require: [] } }],
+    [{ runtime: { stepUp: ['vpn'], flag: ['mitm'], monitor: ['overlay'], unknown: 'flag', stepUpMaxAge: 60 } }],
+    [{ attestationMaxAge: 0, formats: ['android-key', 'none'], mode: 'monitor', onBreach: 'revoke-instance' }],
+    [{ attestationMaxAge: null, formats: 'any', appraise: [] }],
+    [{ minVersion: { android: '1.2.3', ios: '2.0.0-rc.1' } }],
+    [{ minVersion: {} }],
   ])('takes %j', (requirement) => expect(() => checkRequirement(requirement, 'policy')).not.toThrow());
 
   it.each<[unknown, RegExp]>([
@@ -116,25 +145,71 @@ describe('checkRequirement', () => {
     [{ minVersion: 1 }, /^policy\.minVersion: /],
     [{ body: 'false' }, /^policy\.body: write true or false/],
     [{ headers: 'idempotency-key' }, /^policy\.headers: write a list/],
-    [{ headers: ['Idempotency-Key'] }, /^policy\.headers: 'Idempotency-Key' is not a lower-case header name/],
+    [{ headers: ['Idempotency-Key'] }, /^policy\.headers: 'Idempotency-Key' is not one of lower-case header names/],
     [{ headers: [''] }, /^policy\.headers: /],
     [{ headers: [1] }, /^policy\.headers: /],
     [{ runtime: null }, /^policy\.runtime: write an object/],
     [{ runtime: 'all' }, /^policy\.runtime: write an object/],
     [{ runtime: { deny: 'none' } }, /^policy\.runtime\.deny: write 'all' or a list of threat names/],
-    [{ runtime: { deny: ['rooted'] } }, /^policy\.runtime\.deny: 'rooted' is not a threat name/],
-    [{ runtime: { deny: [1] } }, /^policy\.runtime\.deny: '1' is not a threat name/],
+    [{ runtime: { deny: ['rooted'] } }, /^policy\.runtime\.deny: 'rooted' is not one of threat names/],
+    [{ runtime: { deny: [1] } }, /^policy\.runtime\.deny: '1' is not one of threat names/],
     [{ runtime: { require: 'all' } }, /^policy\.runtime\.require: write 'declared' or a list of threat names/],
-    [{ runtime: { require: ['Root'] } }, /^policy\.runtime\.require: 'Root' is not a threat name/],
+    [{ runtime: { require: ['Root'] } }, /^policy\.runtime\.require: 'Root' is not one of threat names/],
     [{ runtime: { maxAge: -1 } }, /^policy\.runtime\.maxAge: write seconds/],
     [{ runtime: { maxAge: 1.5 } }, /^policy\.runtime\.maxAge: write seconds/],
     [{ runtime: { maxAge: '60' } }, /^policy\.runtime\.maxAge: write seconds/],
     [{ runtime: { maxAge: NaN } }, /^policy\.runtime\.maxAge: write seconds/],
     [{ runtime: { maxAge: Infinity } }, /^policy\.runtime\.maxAge: write seconds/],
+    [{ runtime: { stepUp: 'all' } }, /^policy\.runtime\.stepUp: write a list of threat names/],
+    [{ runtime: { flag: ['rooted'] } }, /^policy\.runtime\.flag: 'rooted' is not one of threat names/],
+    [{ runtime: { monitor: 'all' } }, /^policy\.runtime\.monitor: write a list of threat names/],
+    [{ runtime: { unknown: 'monitor' } }, /^policy\.runtime\.unknown: write one of 'deny', 'flag'/],
+    [{ runtime: { unknown: 'ignore' } }, /^policy\.runtime\.unknown: /],
+    [{ runtime: { stepUpMaxAge: '5m' } }, /^policy\.runtime\.stepUpMaxAge: write seconds/],
+    [{ attestationMaxAge: -1 }, /^policy\.attestationMaxAge: write seconds/],
+    [{ attestationMaxAge: '1d' }, /^policy\.attestationMaxAge: write seconds/],
+    [{ formats: 'android-key' }, /^policy\.formats: write 'any' or a list of attestation formats/],
+    [{ formats: ['Android Key'] }, /^policy\.formats: 'Android Key' is not one of attestation formats/],
+    [{ minVersion: { android: '1.0' } }, /^policy\.minVersion\.android: .*SemVer 2\.0\.0/],
+    [{ minVersion: ['1.0.0', 'x'] }, /^policy\.minVersion\.1: /],
+    [{ mode: 'off' }, /^policy\.mode: write one of 'enforce', 'monitor'/],
+    [{ mode: null }, /^policy\.mode: /],
+    [{ onBreach: 'revoke' }, /^policy\.onBreach: write one of 'reject', 'revoke-session', 'suspend', /],
+    [{ appraise: 'rule' }, /^policy\.appraise: write a list of functions/],
+    [{ appraise: [null] }, /^policy\.appraise: write a list of functions/],
+    [{ appraise: () => 'pass' }, /^policy\.appraise: write a list of functions/],
   ])('refuses %j and says what to write', (requirement, message) => {
     const call = () => checkRequirement(requirement as TrustRequirementOptions, 'policy');
     expect(call).toThrow(TabConfigError);
     expect(call).toThrow(message);
+  });
+});
+
+describe('checkResolved', () => {
+  const check = (options: TrustRequirementOptions) => () =>
+    checkResolved(mergeRequirements(DEFAULT_REQUIREMENT, options), 'Transfers.create');
+
+  it.each<[TrustRequirementOptions]>([
+    [{}],
+    [{ runtime: { deny: ['root'], stepUp: ['vpn'], flag: ['mitm'], monitor: ['overlay'] } }],
+    [{ onBreach: 'revoke-session' }],
+    [{ onBreach: 'revoke-session', session: 'optional' }],
+    [{ onBreach: 'suspend', session: 'none' }],
+    [{ formats: ['none'] }],
+    [{ formats: ['none', 'android-key'], assurance: 'tee', attestationMaxAge: 60 }],
+  ])('takes %j', (options) => expect(check(options)).not.toThrow());
+
+  it.each<[TrustRequirementOptions, RegExp]>([
+    [{ runtime: { deny: ['vpn'], flag: ['vpn'] } }, /^Transfers\.create\.runtime: 'vpn' is in both deny and flag/],
+    [{ runtime: { stepUp: ['x-a-b'], monitor: ['x-a-b'] } }, /'x-a-b' is in both stepUp and monitor; keep one/],
+    [{ runtime: { flag: ['vpn'], monitor: ['vpn'] } }, /'vpn' is in both flag and monitor/],
+    [{ onBreach: 'revoke-session', session: 'none' }, /^Transfers\.create: onBreach: 'revoke-session' needs a session/],
+    [{ formats: [] }, /formats: no format is left/],
+    [{ formats: ['none'], assurance: 'software' }, /formats: \['none'\] can reach no assurance/],
+    [{ formats: ['none'], attestationMaxAge: 60 }, /formats: \['none'\] can reach no assurance/],
+  ])('refuses %j', (options, message) => {
+    expect(check(options)).toThrow(TabConfigError);
+    expect(check(options)).toThrow(message);
   });
 });
 

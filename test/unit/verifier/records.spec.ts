@@ -74,7 +74,7 @@ describe('decision records', () => {
     const world = await aWorld({}, { session: true });
     const verification = await world.verify(
       { session: true, target: '/a?b=c', token: { claims: { rt: someEvidence({ found: ['vpn'] }) } } },
-      requiring({ session: 'required', runtime: { deny: ['root'] } }),
+      requiring({ session: 'required', runtime: { flag: ['vpn'] } }),
     );
     expect(outcomeOf(verification)).toBe('accepted');
     expect(world.decisions).toEqual([verification.decision]);
@@ -83,6 +83,7 @@ describe('decision records', () => {
       at: NOW * 1000 + 999,
       outcome: 'accepted',
       enforced: true,
+      category: 'verified',
       method: 'GET',
       path: '/a',
       instanceId: world.key.id,
@@ -92,6 +93,7 @@ describe('decision records', () => {
       subject: 'alice',
       threats: ['vpn'],
       flags: ['vpn'],
+      watched: [],
       duration: expect.any(Number) as number,
     });
     expect(verification.accepted && verification.context.flags).toEqual(['vpn']);

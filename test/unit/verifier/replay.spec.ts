@@ -5,6 +5,7 @@ import { aKey, aWorld, claimKeyOf, NOW, outcomeOf, requiring, type World } from 
 import { CountingNonces } from './counting-nonces.js';
 
 const JTI = 'j'.repeat(22);
+const OTHER_JTI = 'k'.repeat(22);
 /** The same octets received anew: another message, another request object. */
 const resend = (request: ReturnType<World['request']>) => ({ ...request });
 
@@ -68,11 +69,48 @@ describe('single-use challenges', () => {
     const world = await aWorld({ nonces });
     const nonce = world.challenge(world.key.id);
     const outcomes = [
-      await world.verify({ token: { claims: { nonce } } }, once),
-      await world.verify({ token: { claims: { nonce } } }, once),
+      await world.verify({ token: { claims: { nonce, jti: JTI } } }, once),
+      await world.verify({ token: { claims: { nonce, jti: OTHER_JTI } } }, once),
     ].map(outcomeOf);
     expect(outcomes).toEqual(['accepted', 'use_tab_nonce']);
-    expect(nonces.calls).toEqual([1, 2].map(() => [claimKeyOf(`challenge.${nonce}`), NOW + 300 + 60]));
+    expect(nonces.calls).toEqual(
+      [JTI, OTHER_JTI].flatMap((jti) => [
+        [claimKeyOf(`jti.${world.key.id}.${jti}`), NOW + 180],
+        [claimKeyOf(`challenge.${nonce}`), NOW + 300 + 60],
+      ]),
+    );
+  });
+
+  // The same request may reach handlers of different policies: versions of an API, a deployment under way.
+  it.each([
+    ['single-use', 'recent', 'replayed_token'],
+    ['recent', 'single-use', 'replayed_token'],
+    ['single-use', 'none', 'replayed_token'],
+    ['none', 'single-use', 'replayed_token'],
+    ['recent', 'none', 'replayed_token'],
+    ['single-use', 'single-use', 'use_tab_nonce'],
+  ] as const)('a token spent under %s is spent under %s', async (first, second, outcome) => {
+    const world = await aWorld();
+    const request = world.request();
+    expect(outcomeOf(await world.verifier.verify(request, requiring({ challenge: first })))).toBe('accepted');
+    expect(outcomeOf(await world.verifier.verify(resend(request), requiring({ challenge: second })))).toBe(outcome);
+  });
+
+  it('leave one token to win where 50 policies race for it', async () => {
+    const world = await aWorld();
+    const request = world.request();
+    const policies = Array.from({ length: 50 }, (_, i) => requiring({ challenge: i % 2 === 0 ? 'recent' : 'single-use' }));
+    const outcomes = await Promise.all(policies.map((policy) => world.verifier.verify(resend(request), policy)));
+    expect(outcomes.filter(({ accepted }) => accepted)).toHaveLength(1);
+  });
+
+  it('are not asked for twice by two guards of one request', async () => {
+    const nonces = new CountingNonces();
+    const world = await aWorld({ nonces });
+    const request = world.request();
+    for (const challenge of ['single-use', 'recent', 'single-use'] as const)
+      expect(outcomeOf(await world.verifier.verify(request, requiring({ challenge })))).toBe('accepted');
+    expect(nonces.calls).toHaveLength(2);
   });
 
   it('are spent once by 50 tokens at once', async () => {

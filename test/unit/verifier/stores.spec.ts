@@ -72,8 +72,10 @@ describe('a store that fails', () => {
     const world = await aWorld();
     sabotage(world, 'nonces', 'claim', fail);
     const breach = { token: { claims: { rt: someEvidence({ found: ['hooking'], clear: ['root', 'debugger'] }) } } };
-    expect(outcomeOf(await world.verify(breach))).toBe('insufficient_trust');
-    expect(outcomeOf(await world.verify(breach, requiring({ runtime: { deny: [] } })))).toBe('store_unavailable');
+    // Step 5 is before step 6: the app answers the threat, whatever the policy lets through.
+    for (const requirement of [requiring(), requiring({ runtime: { deny: [] } }), requiring({ onBreach: 'suspend' })])
+      expect(outcomeOf(await world.verify(breach, requirement))).toBe('insufficient_trust');
+    expect(await world.settings.bindings.findBreaches({})).toEqual([]);
     const { instance } = await world.settings.bindings.load({ instanceId: world.key.id });
     expect(instance?.status).toBe('active');
   });

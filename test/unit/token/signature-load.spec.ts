@@ -1,0 +1,66 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { SignatureVerifier } from '../../../lib/token/signature.js';
+import { aWorld, outcomeOf, type CallParts, type World } from '../../utils/core/index.js';
+
+/** How each signature was verified, in order. */
+const { ways } = vi.hoisted(() => ({ ways: [] as ('here' | 'pool')[] }));
+
+vi.mock('node:crypto', async (original) => {
+  const crypto = await original<typeof import('node:crypto')>();
+  const verify = (...args: Parameters<typeof crypto.verify>) => {
+    ways.push(typeof args[4] === 'function' ? 'pool' : 'here');
+    return crypto.verify(...args);
+  };
+  return { ...crypto, verify };
+});
+
+const BAD: CallParts = { token: { signature: Buffer.alloc(64, 1) } };
+
+describe('where signatures are verified', () => {
+  const aWarmWorld = async (mode: 'auto' | 'sync' | 'pool'): Promise<World> => {
+    const world = await aWorld({ signatures: new SignatureVerifier(mode) });
+    expect(outcomeOf(await world.verify())).toBe('accepted');
+    ways.length = 0;
+    return world;
+  };
+  const together = async (world: World, count: number, parts?: CallParts) =>
+    (await Promise.all(Array.from({ length: count }, () => world.verify(parts)))).map(outcomeOf);
+
+  afterEach(() => {
+    ways.length = 0;
+  });
+
+  it('auto: here while requests come one by one', async () => {
+    const world = await aWarmWorld('auto');
+    for (let i = 0; i < 5; i += 1) expect(outcomeOf(await world.verify())).toBe('accepted');
+    expect(ways).toEqual(['here', 'here', 'here', 'here', 'here']);
+  });
+
+  it('auto: on the pool while another request is under way, whatever that one waits for', async () => {
+    const world = await aWarmWorld('auto');
+    expect(await together(world, 8)).toEqual(Array.from({ length: 8 }, () => 'accepted'));
+    expect(ways.filter((way) => way === 'pool')).toHaveLength(7);
+  });
+
+  it.each<[string, CallParts | undefined, string]>([
+    ['accepted', undefined, 'accepted'],
+    ['refused by their signature', BAD, 'bad_signature'],
+    ['refused before it', { token: { claims: { htm: 'PUT' } } }, 'request_mismatch'],
+  ])('auto: here again once all have ended, %s', async (_what, parts, outcome) => {
+    const world = await aWarmWorld('auto');
+    expect(new Set(await together(world, 6, parts))).toEqual(new Set([outcome]));
+    ways.length = 0;
+    expect(outcomeOf(await world.verify())).toBe('accepted');
+    expect(ways).toEqual(['here']);
+  });
+
+  it.each([
+    ['sync', 'here'],
+    ['pool', 'pool'],
+  ] as const)('%s: always so', async (mode, way) => {
+    const world = await aWarmWorld(mode);
+    await world.verify();
+    await together(world, 4);
+    expect(ways).toEqual([way, way, way, way, way]);
+  });
+});
