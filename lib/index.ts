@@ -35,6 +35,15 @@ export { memoryStores, type MemoryStoresOptions } from './stores/memory/index.js
 export type { ProviderLookup, TabStores, TabStoresFactory } from './stores/stores.types.js';
 
 export { TabDecisions } from './telemetry/tab-decisions.js';
+export {
+  DecisionStore,
+  type DecisionStoreFactory,
+  type RecentQuery,
+  type SummaryQuery,
+} from './telemetry/decision-store.js';
+export type { DecisionCounts, DecisionSummary, DecisionSummaryRow, SummaryKey } from './telemetry/decision-summary.js';
+export { MemoryDecisionStore } from './telemetry/memory-decision-store.js';
+export type { DecisionRedaction } from './telemetry/redaction.js';
 export { TabVerifier } from './verifier/tab-verifier.js';
 export type { AcceptedVerification, RefusedVerification, Verification } from './verifier/verification.js';
 export type { CredentialFacts, CredentialSettings, CredentialVerifier } from './verifier/settings.js';

@@ -1,6 +1,7 @@
 import type { Attester } from './attestation/attester.js';
 import type { EnrolmentLimits } from './enrolment/enrolment.service.js';
 import type { TabStores, TabStoresFactory } from './stores/stores.types.js';
+import type { TabDecisionsOptions } from './telemetry/tab-decisions.js';
 import type { TabAlgorithm } from './token/claims.types.js';
 import type { SignatureMode } from './token/signature.js';
 import type { TrustRequirementOptions } from './trust/requirement.js';
@@ -55,6 +56,8 @@ export interface TabOptions {
   readonly mode?: 'enforce' | 'monitor';
   /** Whether refusals carry the log-only detail; for development. Default false. */
   readonly exposeDetail?: boolean;
+  /** Where decision records are kept (default: the last 10,000 in memory), and what is taken out of them first. */
+  readonly decisions?: Pick<TabDecisionsOptions, 'store' | 'redact' | 'queueSize'>;
   /** Accepted signature algorithms; ES256 is always among them. Default ES256 only. */
   readonly algorithms?: readonly TabAlgorithm[];
   /** Where signatures are verified. Default `'auto'`: on the main thread when idle, on the thread pool under load. */

@@ -20,6 +20,7 @@ import {
   readWindow,
 } from './tab-options.check.js';
 import type { TabOptions } from './tab-options.js';
+import { instrumentStores } from './telemetry/instrument-stores.js';
 import { Challenges } from './token/challenge.js';
 import type { Secret } from './token/secrets.js';
 import { SignatureVerifier } from './token/signature.js';
@@ -35,6 +36,7 @@ const OPTION_MEMBERS = [
   'policies',
   'mode',
   'exposeDetail',
+  'decisions',
   'algorithms',
   'signature',
   'token',
@@ -118,7 +120,10 @@ export class TabRuntime implements VerifierSettings, GuardSettings {
       throw new TabConfigError('stores: write memoryStores(), typeOrmStores(), or { nonces, bindings }');
     }
     const epoch = stores.nonces.volatility?.epoch;
-    this.#started = { stores, challenges: new Challenges(this.#secrets, this.challengeLifetime, epoch) };
+    this.#started = {
+      stores: instrumentStores(stores),
+      challenges: new Challenges(this.#secrets, this.challengeLifetime, epoch),
+    };
   }
 
   get #running(): Started {

@@ -1,5 +1,6 @@
 import { Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryModule, ModuleRef } from '@nestjs/core';
+import type { ProviderLookup } from './stores/stores.types.js';
 import { TAB_EXPORTS, TAB_PROVIDERS } from './tab.providers.js';
 import { ConfigurableModuleClass } from './tab.module-definition.js';
 import { TabRuntime } from './tab-runtime.js';
@@ -24,10 +25,12 @@ export class TabModule extends ConfigurableModuleClass implements OnModuleInit, 
 
   /** Takes the stores into use; they may need providers of the application, such as its `DataSource`. */
   async onModuleInit(): Promise<void> {
-    await this.#runtime.start((token) => this.#moduleRef.get(token as never, { strict: false }));
+    const lookup: ProviderLookup = (token) => this.#moduleRef.get(token as never, { strict: false });
+    await this.#runtime.start(lookup);
+    await this.#decisions.start(lookup);
   }
 
-  onModuleDestroy(): void {
-    this.#decisions.close();
+  async onModuleDestroy(): Promise<void> {
+    await this.#decisions.close();
   }
 }

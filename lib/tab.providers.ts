@@ -11,6 +11,7 @@ import { RequirementResolver } from './guards/requirement-resolver.js';
 import { StartupCheck } from './guards/startup-check.js';
 import { TabGuard } from './guards/tab.guard.js';
 import { TAB_ENDPOINTS, TAB_OPTIONS } from './tab.constants.js';
+import { checkMembers } from './tab-options.check.js';
 import type { TabOptions } from './tab-options.js';
 import { TabRuntime } from './tab-runtime.js';
 import { TabSweeper } from './tab.sweeper.js';
@@ -27,7 +28,14 @@ export const TAB_PROVIDERS: Provider[] = [
     inject: [TAB_OPTIONS],
     useFactory: ({ policy, policies, mode }: TabOptions) => new RequirementResolver(policy, policies, mode),
   },
-  { provide: TabDecisions, useFactory: () => new TabDecisions() },
+  {
+    provide: TabDecisions,
+    inject: [TAB_OPTIONS, TabRuntime],
+    useFactory: ({ decisions = {} }: TabOptions, { clock, storeTimeout }: TabRuntime) => {
+      checkMembers(decisions, ['store', 'redact', 'queueSize'], 'decisions');
+      return new TabDecisions({ ...decisions, clock, storeTimeout });
+    },
+  },
   {
     provide: TabVerifier,
     inject: [TabRuntime, TabDecisions],
@@ -67,7 +75,11 @@ export const TAB_PROVIDERS: Provider[] = [
       runtime: TabRuntime,
     ) => new StartupCheck(discovery, requirements, platform, runtime.apps),
   },
-  { provide: TabSweeper, inject: [TabRuntime], useFactory: (runtime: TabRuntime) => new TabSweeper(runtime) },
+  {
+    provide: TabSweeper,
+    inject: [TabRuntime, TabDecisions],
+    useFactory: (runtime: TabRuntime, decisions: TabDecisions) => new TabSweeper(runtime, decisions),
+  },
   TabGuard,
 ];
 

@@ -1,6 +1,7 @@
 import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { callStore } from './bindings/store-call.js';
 import { secondsOf } from './token/clock.js';
+import type { TabDecisions } from './telemetry/tab-decisions.js';
 import type { TabRuntime } from './tab-runtime.js';
 
 /** Rows removed by one statement: few, so that no statement holds locks for long. */
@@ -19,13 +20,15 @@ const BREACHES_KEPT = 90 * 24 * 3600;
 /** Removes in the background what has expired, in small batches; stops at shutdown. */
 export class TabSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #runtime: TabRuntime;
+  readonly #decisions: Pick<TabDecisions, 'sweep'>;
   readonly #logger = new Logger('TabSweeper');
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
 
-  constructor(runtime: TabRuntime) {
+  constructor(runtime: TabRuntime, decisions: Pick<TabDecisions, 'sweep'>) {
     this.#runtime = runtime;
+    this.#decisions = decisions;
   }
 
   onApplicationBootstrap(): void {
@@ -62,6 +65,7 @@ export class TabSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     };
     await this.#inBatches(() => nonces.sweep(now, BATCH));
     await this.#inBatches(() => bindings.sweep(what));
+    await this.#inBatches(() => this.#decisions.sweep(BATCH));
   }
 
   async #inBatches(sweep: () => Promise<number>): Promise<void> {

@@ -8,6 +8,7 @@ import { AuthModule } from './auth/auth.module.js';
 import { BANK_CONFIG, type BankConfig } from './config.js';
 import { DatabaseModule } from './database/database.module.js';
 import { HealthController } from './health.controller.js';
+import { OperatorModule } from './operator/operator.module.js';
 import { tabOptions } from './tab-options.js';
 import { TransfersModule } from './transfers/transfers.module.js';
 
@@ -27,6 +28,7 @@ export class AppModule {
         AuthModule,
         AccountsModule,
         TransfersModule,
+        OperatorModule,
       ],
       controllers: [HealthController],
       providers: [

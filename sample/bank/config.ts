@@ -1,10 +1,21 @@
 import { randomBytes } from 'node:crypto';
+import type { JSONWebKeySet } from 'jose';
 import { readDatabaseUrl, type DatabaseSettings } from './database/database-settings.js';
 
 /** Port unless `PORT` says otherwise. */
 export const DEFAULT_PORT = 3000;
 /** HS256 wants a key as long as its hash (RFC 7518 section 3.2). */
 const JWT_SECRET_OCTETS = 32;
+/** Characters of an operator key at least; by `openssl rand -base64 48` it has 64. */
+const OPERATOR_KEY_LENGTH = 32;
+
+/** A service whose security events are believed, such as the identity provider. */
+export interface EventTransmitter {
+  /** The `iss` of its events. */
+  readonly iss: string;
+  /** Its public keys. */
+  readonly jwks: JSONWebKeySet;
+}
 
 /** Everything that differs from one deployment of the bank to another. */
 export interface BankConfig {
@@ -16,6 +27,14 @@ export interface BankConfig {
   readonly tabSecrets: 'random' | readonly string[];
   /** Key of the access tokens, shared likewise. */
   readonly jwtSecret: Uint8Array;
+  /** `'monitor'` is watch mode: what would be refused passes, marked and on record. Default `'enforce'`. */
+  readonly mode?: 'enforce' | 'monitor';
+  /** What operators show to see the decisions. Default: nobody sees them. */
+  readonly operatorKey?: string;
+  /** Public keys of the service that attests instances. Default: none, and the attested app is not registered. */
+  readonly attesterJwks?: JSONWebKeySet;
+  /** Who may say that a session has ended. Default: nobody, and there is no route for it. */
+  readonly transmitter?: EventTransmitter;
   /** What to tell whoever starts the bank. */
   readonly notes: readonly string[];
   /** Milliseconds since the epoch. */
@@ -47,6 +66,9 @@ export function readConfig(env: NodeJS.ProcessEnv, port: number): BankConfig {
     database: readDatabase(env, notes),
     tabSecrets: readTabSecrets(env['TAB_SECRETS'], notes),
     jwtSecret: readJwtSecret(env, notes),
+    mode: readMode(env['TAB_MODE'], notes),
+    operatorKey: readOperatorKey(env['OPERATOR_KEY'], notes),
+    attesterJwks: readAttesterJwks(env['ATTESTER_JWKS']),
     notes,
     clock: Date.now,
   };
@@ -86,6 +108,37 @@ function readJwtSecret(env: NodeJS.ProcessEnv, notes: string[]): Uint8Array {
     notes.push(`${message} (accepted for trying out only)`);
   }
   return secret;
+}
+
+function readMode(text: string | undefined, notes: string[]): 'enforce' | 'monitor' {
+  if (text === undefined || text === '' || text === 'enforce') return 'enforce';
+  if (text !== 'monitor') throw new BankConfigError("TAB_MODE: write 'enforce' or 'monitor'");
+  notes.push('TAB_MODE is monitor: what TAB would refuse passes, with TAB-Monitor');
+  return text;
+}
+
+/** Never a default key: what is made up here, somebody would have to print. */
+function readOperatorKey(text: string | undefined, notes: string[]): string | undefined {
+  if (!text) {
+    notes.push('OPERATOR_KEY is not set: /operator is closed; make one by: openssl rand -base64 48');
+    return undefined;
+  }
+  // Ensures that it can be sent as the value of a header, and not be guessed.
+  if (text.length >= OPERATOR_KEY_LENGTH && /^[\x21-\x7e]+$/.test(text)) return text;
+  throw new BankConfigError(
+    `OPERATOR_KEY: write at least ${OPERATOR_KEY_LENGTH} characters of ASCII without spaces, made by: openssl rand -base64 48`,
+  );
+}
+
+function readAttesterJwks(text: string | undefined): JSONWebKeySet | undefined {
+  if (!text) return undefined;
+  try {
+    const jwks = JSON.parse(text) as JSONWebKeySet;
+    if (Array.isArray(jwks.keys) && jwks.keys.length > 0) return jwks;
+  } catch {
+    // The parser's own message quotes the text.
+  }
+  throw new BankConfigError('ATTESTER_JWKS: write the public keys as JSON, {"keys":[{"kty":"EC",…}]}');
 }
 
 /** A comma-separated list, or undefined for none. */

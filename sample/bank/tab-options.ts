@@ -1,29 +1,54 @@
-import type { TabOptions } from 'nestjs-tab';
-import { typeOrmStores } from 'nestjs-tab/typeorm';
+import type { TabAppOptions, TabOptions } from 'nestjs-tab';
+import { clientAttestation } from 'nestjs-tab/attestation';
+import { typeOrmDecisions, typeOrmStores } from 'nestjs-tab/typeorm';
 import type { AccessTokens } from './auth/access-tokens.js';
 import type { BankConfig } from './config.js';
+import { POLICIES } from './policies.js';
 
 /** The app that may enrol. Its platform is `node`, so that it can be tried without a phone. */
 export const BANK_APP = { id: 'com.example.bank', platform: 'node', minVersion: '1.0.0' } as const;
+
+/** The same app, attested. */
+export const ATTESTED_APP = { ...BANK_APP, id: 'com.example.bank.attested' } as const;
+
+/** The name by which transmitters of security events know the bank. */
+export const BANK_AUDIENCE = 'com.example.bank';
+
+/** Every build has these probes, so a token in which one of them did not run is refused. */
+const PROBES = ['debugger', 'hooking', 'tamper'] as const;
 
 /** What the bank asks of TAB. */
 export function tabOptions(config: BankConfig, tokens: AccessTokens): TabOptions {
   return {
     origins: config.origins,
-    apps: [
-      {
-        ...BANK_APP,
-        // Every build has these probes, so a token in which one of them did not run is refused.
-        probes: ['debugger', 'hooking', 'tamper'],
-        // For trying out. A bank on phones lists their attestation formats here instead.
-        allowUnattested: true,
-      },
-    ],
-    policies: { transfer: { session: 'required', body: true } },
+    apps: apps(config),
+    policy: POLICIES.default,
+    policies: POLICIES,
+    mode: config.mode,
     credential: (token) => tokens.verify(token),
     stores: typeOrmStores({ clock: config.clock }),
+    decisions: { store: typeOrmDecisions() },
+    signals: signals(config),
     secrets: config.tabSecrets,
     limits: { enrolmentsPerMinute: 600 },
     clock: config.clock,
   };
+}
+
+function apps({ attesterJwks }: BankConfig): TabAppOptions[] {
+  // For trying out. A bank on phones lists their attestation formats here instead.
+  const unattested: TabAppOptions = { ...BANK_APP, probes: PROBES, allowUnattested: true };
+  if (attesterJwks === undefined) return [unattested];
+  const attested: TabAppOptions = {
+    ...ATTESTED_APP,
+    probes: PROBES,
+    attestation: [clientAttestation({ issuers: [{ jwks: attesterJwks }] })],
+    // An app that was tampered with once is not believed when it says that it is well again: it has to attest anew.
+    suspendOn: ['tamper'],
+  };
+  return [unattested, attested];
+}
+
+function signals({ transmitter }: BankConfig): TabOptions['signals'] {
+  return transmitter && { receive: { audience: BANK_AUDIENCE, transmitters: [transmitter] } };
 }

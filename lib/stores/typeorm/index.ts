@@ -14,3 +14,11 @@ export {
   CreateTabTables1767225600000,
   TAB_MIGRATIONS,
 } from './migrations/index.js';
+export {
+  DecisionRecord,
+  TAB_DECISION_ENTITIES,
+  TAB_DECISION_MIGRATIONS,
+  typeOrmDecisions,
+  TypeOrmDecisionStore,
+  type TypeOrmDecisionsOptions,
+} from './decisions/index.js';

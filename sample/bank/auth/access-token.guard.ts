@@ -1,6 +1,20 @@
-import { Injectable, UnauthorizedException, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import {
+  createParamDecorator,
+  Injectable,
+  UnauthorizedException,
+  type CanActivate,
+  type ExecutionContext,
+} from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { AccessTokens } from './access-tokens.js';
+
+/** The users of access tokens that were verified. */
+const holders = new WeakMap<Request, string>();
+
+/** Injects the user whose access token the request carries; undefined where no `AccessTokenGuard` stands. */
+export const TokenHolder: () => ParameterDecorator = createParamDecorator((_data: unknown, context: ExecutionContext) =>
+  holders.get(context.switchToHttp().getRequest<Request>()),
+);
 
 /**
  * Lets a request through only with an access token that is good now. `TabGuard` has said whose session it is; a session
@@ -16,8 +30,13 @@ export class AccessTokenGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const http = context.switchToHttp();
-    const token = bearerToken(http.getRequest<Request>().headers.authorization);
-    if (token !== undefined && (await this.#tokens.verify(token))) return true;
+    const request = http.getRequest<Request>();
+    const token = bearerToken(request.headers.authorization);
+    const holder = token === undefined ? undefined : await this.#tokens.verify(token);
+    if (holder !== undefined) {
+      holders.set(request, holder.subject);
+      return true;
+    }
     http.getResponse<Response>().setHeader('WWW-Authenticate', 'Bearer error="invalid_token"');
     throw new UnauthorizedException('The access token is missing, not valid, or has expired');
   }

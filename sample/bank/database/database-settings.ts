@@ -1,5 +1,5 @@
 import type { DataSourceOptions } from 'typeorm';
-import { TAB_ENTITIES, TAB_MIGRATIONS } from 'nestjs-tab/typeorm';
+import { TAB_DECISION_ENTITIES, TAB_DECISION_MIGRATIONS, TAB_ENTITIES, TAB_MIGRATIONS } from 'nestjs-tab/typeorm';
 import { BANK_ENTITIES } from './entities.js';
 import { BANK_MIGRATIONS } from './migrations.js';
 
@@ -47,8 +47,8 @@ export function readDatabaseUrl(text: string): ServerSettings | undefined {
 /** What TypeORM needs: the bank's tables, and those of TAB beside them. */
 export function dataSourceOptions(settings: DatabaseSettings): DataSourceOptions {
   const schema = {
-    entities: [...BANK_ENTITIES, ...TAB_ENTITIES],
-    migrations: [...TAB_MIGRATIONS, ...BANK_MIGRATIONS],
+    entities: [...BANK_ENTITIES, ...TAB_ENTITIES, ...TAB_DECISION_ENTITIES],
+    migrations: [...TAB_MIGRATIONS, ...TAB_DECISION_MIGRATIONS, ...BANK_MIGRATIONS],
     migrationsRun: true,
     synchronize: false,
   };

@@ -1,6 +1,6 @@
 import { Body, Controller, Post, UseGuards } from '@nestjs/common';
 import { RequireTrust, Trust, type TrustContext } from 'nestjs-tab';
-import { AccessTokenGuard } from '../auth/access-token.guard.js';
+import { AccessTokenGuard, TokenHolder } from '../auth/access-token.guard.js';
 import { subjectOf } from '../auth/subject.js';
 import { readOrder } from './transfer-order.js';
 import { TransfersService, type CompletedTransfer } from './transfers.service.js';
@@ -16,7 +16,11 @@ export class TransfersController {
 
   @Post()
   @RequireTrust('transfer')
-  create(@Trust() trust: TrustContext, @Body() body: unknown): Promise<CompletedTransfer> {
-    return this.#transfers.transfer(subjectOf(trust), readOrder(body));
+  create(
+    @Trust() trust: TrustContext,
+    @TokenHolder() holder: string,
+    @Body() body: unknown,
+  ): Promise<CompletedTransfer> {
+    return this.#transfers.transfer(subjectOf(trust, holder), readOrder(body));
   }
 }

@@ -172,7 +172,10 @@ describe('ct', () => {
 });
 
 describe('parameters of the Content-Type', () => {
-  const check = (parameters: string, { hd, bound = true, bh = ABC }: { hd?: Members; bound?: boolean; bh?: string } = {}) =>
+  const check = (
+    parameters: string,
+    { hd, bound = true, bh = ABC }: { hd?: Members; bound?: boolean; bh?: string } = {},
+  ) =>
     thrownBy(() =>
       checkContentType(
         claims({ ct: 'application/json', bh, ...(hd && { hd }) }),
@@ -223,10 +226,15 @@ describe('parameters of the Content-Type', () => {
     expect(check(parameters, { hd: { constructor: ABC, accept: ABC } })).toBe('request_mismatch'),
   );
 
-  it.each(['', ' ', '; charset=utf-8', ';charset=UTF-8', '; Charset=Utf-8', '; charset="utf-8"', ';\tcharset="UTF-8" '])(
-    '%j: passes',
-    (parameters) => expect(check(parameters)).toBe('accepted'),
-  );
+  it.each([
+    '',
+    ' ',
+    '; charset=utf-8',
+    ';charset=UTF-8',
+    '; Charset=Utf-8',
+    '; charset="utf-8"',
+    ';\tcharset="UTF-8" ',
+  ])('%j: passes', (parameters) => expect(check(parameters)).toBe('accepted'));
 
   it('never makes another type good', () =>
     expect(

@@ -1,13 +1,19 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { TabError } from '../../../lib/errors/tab-error.js';
+import type { AppraisalRule, AppraisalVerdict } from '../../../lib/trust/appraisal-rule.js';
+import type { BreachAction, TrustRequirement, TrustRequirementOptions } from '../../../lib/trust/requirement.js';
 import {
+  aKey,
   anApp,
   anInstanceOf,
   aWorld,
   NOW,
   outcomeOf,
   requiring,
+  SESSION_ID,
   someEvidence,
-  type World,
+  World,
+  type CallParts,
 } from '../../utils/core/index.js';
 
 const lenient = requiring({ runtime: { deny: [], require: [] } });
@@ -15,6 +21,7 @@ const report = (...found: string[]) => ({
   token: { claims: { rt: someEvidence({ found, clear: ['root', 'debugger'] }) } },
 });
 const stateOf = async (world: World) => (await world.settings.bindings.load({ instanceId: world.key.id })).instance;
+const breachesOf = (world: World) => world.settings.bindings.findBreaches({});
 
 describe('a threat that suspends', () => {
   it('suspends the instance which reports it, and refuses even where the policy is lenient', async () => {
@@ -56,12 +63,18 @@ describe('a threat that suspends', () => {
     expect((await stateOf(world))?.status).toBe('active');
   });
 
-  it('suspends nobody in monitor mode', async () => {
+  it('suspends nobody in monitor mode, where the policy may even let the threat through', async () => {
     const world = await aWorld();
-    const verification = await world.verifier.verify(world.request(report('hooking')), requiring(), false);
+    const monitored = requiring({ mode: 'monitor' });
+    const verification = await world.verify(report('hooking'), monitored);
     expect(outcomeOf(verification)).toBe('insufficient_trust');
     expect(verification.decision.enforced).toBe(false);
+    expect(verification.decision.action).toBeUndefined();
+    expect(outcomeOf(await world.verify(report('hooking'), requiring({ ...lenient, mode: 'monitor' })))).toBe(
+      'accepted',
+    );
     expect((await stateOf(world))?.status).toBe('active');
+    expect(await breachesOf(world)).toEqual([]);
   });
 
   it('does not suspend again by a replayed report after a recovery', async () => {
@@ -78,12 +91,405 @@ describe('a threat that suspends', () => {
     expect(outcomeOf(await world.verify())).toBe('accepted');
   });
 
-  it('refuses a replayed report as a replay where the policy would let it through', async () => {
+  it('refuses a replayed report for its threat, which is step 5, and acts on nobody', async () => {
     const world = await aWorld();
     const request = world.request(report('hooking'));
-    await world.verifier.verify(request, lenient);
+    expect((await world.verifier.verify(request, lenient)).decision.action).toBe('suspend');
     await world.settings.bindings.saveInstance(anInstanceOf(world.key), (await stateOf(world))?.revision);
-    expect(outcomeOf(await world.verifier.verify({ ...request }, lenient))).toBe('replayed_token');
+    const again = await world.verifier.verify({ ...request }, lenient);
+    expect(outcomeOf(again)).toBe('insufficient_trust');
+    expect(again.decision).not.toHaveProperty('action');
+    expect((await stateOf(world))?.status).toBe('active');
+    expect(await breachesOf(world)).toHaveLength(1);
+  });
+});
+
+const ACTIONS: readonly BreachAction[] = ['reject', 'revoke-session', 'suspend', 'revoke-instance'];
+const withSession = { session: true } as const;
+const sessionOf = async (world: World) =>
+  (await world.settings.bindings.load({ instanceId: world.key.id, sessionId: SESSION_ID })).session;
+
+describe('onBreach', () => {
+  const denying = (onBreach: BreachAction, more: TrustRequirementOptions = {}) =>
+    requiring({ session: 'required', onBreach, ...more });
+
+  // action: status of the instance, whether the session lives, the answer to the next clean request.
+  const effects: readonly [BreachAction, string, boolean, string][] = [
+    ['reject', 'active', true, 'accepted'],
+    ['revoke-session', 'active', false, 'invalid_session'],
+    ['suspend', 'suspended', true, 'instance_suspended'],
+    ['revoke-instance', 'revoked', false, 'instance_revoked'],
+  ];
+
+  it.each(effects)('%s: the instance is %s, the session lives: %s; then %s', async (action, status, lives, next) => {
+    const world = await aWorld({}, withSession);
+    const verification = await world.verify({ ...withSession, ...report('vpn') }, denying(action));
+    expect(outcomeOf(verification)).toBe('insufficient_trust');
+    expect(verification.decision.action).toBe(action);
+    expect((await stateOf(world))?.status).toBe(status);
+    expect((await sessionOf(world))?.endedAt === null).toBe(lives);
+    expect(outcomeOf(await world.verify(withSession, denying(action)))).toBe(next);
+    expect(await breachesOf(world)).toEqual([
+      {
+        id: verification.decision.id,
+        instanceId: world.key.id,
+        sessionId: SESSION_ID,
+        at: NOW,
+        code: 'insufficient_trust',
+        threats: ['vpn'],
+        action,
+        detail: 'threat found: vpn',
+      },
+    ]);
+  });
+
+  it.each<[string, TrustRequirementOptions, CallParts]>([
+    ['a required probe that is not clear', { runtime: { require: ['overlay'] } }, {}],
+    ['a version that is too low', { minVersion: '9.0.0' }, {}],
+    ['old evidence', { runtime: { maxAge: 5 } }, {}],
+    ['low assurance', { assurance: 'tee' }, {}],
+    ['an old attestation', { attestationMaxAge: 10 }, {}],
+    ['another format', { formats: ['android-key'] }, {}],
+    ['a threat that asks for a step-up', { runtime: { stepUp: ['vpn'] } }, report('vpn')],
+    ['a rule that asks for a step-up', { appraise: [() => ({ stepUp: 'more' })] }, {}],
+  ])('%s is refused, and is no breach', async (_what, requirement, parts) => {
+    const world = await aWorld({}, withSession);
+    const verification = await world.verify({ ...withSession, ...parts }, denying('revoke-instance', requirement));
+    expect(outcomeOf(verification)).toMatch(/^(insufficient_trust|step_up_required)$/);
+    expect(verification.decision).not.toHaveProperty('action');
+    expect((await stateOf(world))?.status).toBe('active');
+    expect(await breachesOf(world)).toEqual([]);
+  });
+
+  it.each<[string, BreachAction, BreachAction]>([
+    ['hooking', 'reject', 'suspend'],
+    ['hooking', 'revoke-session', 'suspend'],
+    ['hooking', 'suspend', 'suspend'],
+    ['hooking', 'revoke-instance', 'revoke-instance'],
+    ['vpn', 'reject', 'reject'],
+    ['vpn', 'revoke-session', 'revoke-session'],
+    ['vpn', 'suspend', 'suspend'],
+    ['vpn', 'revoke-instance', 'revoke-instance'],
+  ])('%s, for which the app suspends or not, under %s: %s', async (threat, onBreach, action) => {
+    const world = await aWorld({}, withSession);
+    const verification = await world.verify({ ...withSession, ...report(threat) }, denying(onBreach));
+    expect(verification.decision.action).toBe(action);
+  });
+
+  it('revoke-session without a session rejects', async () => {
+    const world = await aWorld();
+    const requirement = requiring({ session: 'optional', onBreach: 'revoke-session' });
+    expect((await world.verify(report('vpn'), requirement)).decision.action).toBe('reject');
+  });
+
+  it('ends no session but that of the request', async () => {
+    const world = await aWorld({}, withSession);
+    const other = { id: 't'.repeat(32), credentialHash: null };
+    await world.startSession(world.key, other);
+    await world.verify({ ...withSession, ...report('vpn') }, denying('revoke-session'));
+    const { session } = await world.settings.bindings.load({ instanceId: world.key.id, sessionId: other.id });
+    expect(session?.endedAt).toBeNull();
+  });
+
+  describe.each(ACTIONS)('%s', (action) => {
+    const severe = requiring({ onBreach: action });
+
+    it('never acts on a replay', async () => {
+      const world = await aWorld();
+      const request = world.request();
+      expect(outcomeOf(await world.verifier.verify(request, requiring()))).toBe('accepted');
+      const strict = requiring({ onBreach: action, appraise: [() => ({ deny: 'always' })] });
+      const replayed = await world.verifier.verify({ ...request }, strict);
+      expect(outcomeOf(replayed)).toBe('insufficient_trust');
+      expect(replayed.decision).not.toHaveProperty('action');
+      expect((await stateOf(world))?.status).toBe('active');
+      expect(await breachesOf(world)).toEqual([]);
+    });
+
+    it('never acts on a spent challenge', async () => {
+      const world = await aWorld();
+      const nonce = world.challenge();
+      const once = requiring({ challenge: 'single-use', onBreach: action });
+      expect(outcomeOf(await world.verify({ token: { claims: { nonce } } }, once))).toBe('accepted');
+      const parts = { token: { claims: { ...report('vpn').token.claims, nonce } } };
+      expect((await world.verify(parts, once)).decision).not.toHaveProperty('action');
+      expect((await stateOf(world))?.status).toBe('active');
+    });
+
+    it('never acts in monitor mode', async () => {
+      const world = await aWorld();
+      for (const found of ['vpn', 'hooking']) {
+        const verification = await world.verify(report(found), requiring({ onBreach: action, mode: 'monitor' }));
+        expect(outcomeOf(verification)).toBe('insufficient_trust');
+        expect(verification.decision).not.toHaveProperty('action');
+      }
+      expect((await stateOf(world))?.status).toBe('active');
+      expect(await breachesOf(world)).toEqual([]);
+    });
+
+    it('is not done for a client that retires', async () => {
+      const world = await aWorld();
+      const request = world.request(report('hooking'));
+      expect(outcomeOf(await world.verifier.verify(request, severe, { unappraised: true }))).toBe('accepted');
+      expect((await stateOf(world))?.status).toBe('active');
+    });
+  });
+});
+
+describe('what a suspension asks to be clear', () => {
+  const suspend = (runtime: TrustRequirementOptions['runtime'], more: TrustRequirementOptions = {}) =>
+    requiring({ onBreach: 'suspend', runtime: { require: [], ...runtime }, ...more });
+  const deny = (): AppraisalVerdict => ({ deny: 'because' });
+
+  it.each<[string, string[], TrustRequirement, string[]]>([
+    ['what is denied', ['vpn', 'mitm'], suspend({}), ['vpn', 'mitm']],
+    ['not what a policy lets through', ['vpn', 'mitm'], suspend({ flag: ['vpn'] }), ['mitm']],
+    ['not what a policy ignores', ['vpn', 'mitm'], suspend({ deny: ['mitm'] }), ['mitm']],
+    ['what nobody knows', ['vpn', 'x-acme-worm'], suspend({ deny: [] }), ['x-acme-worm']],
+    ['what the app suspends for', ['vpn', 'hooking'], suspend({ deny: [] }), ['hooking']],
+    ['what either says', ['vpn', 'hooking', 'mitm'], suspend({ deny: ['vpn'] }), ['vpn', 'hooking']],
+    [
+      'all that a rule may have looked at',
+      ['vpn', 'mitm'],
+      suspend({ deny: [] }, { appraise: [deny] }),
+      ['vpn', 'mitm'],
+    ],
+    ['nothing where a rule denied clean evidence', [], suspend({}, { appraise: [deny] }), []],
+    ['never the contradiction, which no probe reports', ['x-tab-contradiction', 'vpn'], suspend({}), ['vpn']],
+    ['never the contradiction alone', ['x-tab-contradiction'], suspend({}), []],
+  ])('%s', async (_what, found, requirement, threats) => {
+    const world = await aWorld();
+    const rt = someEvidence({ found, clear: ['root'] });
+    const verification = await world.verify({ token: { claims: { rt } } }, requirement);
+    expect(verification.decision.action).toBe('suspend');
+    expect((await stateOf(world))?.suspendedBy).toEqual(threats);
+  });
+
+  it('nothing, where the platform contradicts the evidence', async () => {
+    const world = await new World().enrol(undefined, { attestationClaims: { verifiedBootState: 'SELF_SIGNED' } });
+    expect((await world.verify({}, requiring({ onBreach: 'suspend' }))).decision).toMatchObject({
+      action: 'suspend',
+      detail: 'threat found: x-tab-contradiction (root clear, boot not verified)',
+    });
+    expect(await stateOf(world)).toMatchObject({ status: 'suspended', suspendedBy: [] });
+    expect(await breachesOf(world)).toMatchObject([{ threats: [], action: 'suspend' }]);
+  });
+
+  it('an app may suspend for contradictions, reported or not', async () => {
+    const apps = new Map([['com.example.app', anApp({ suspendOn: ['x-tab-contradiction'] })]]);
+    const world = await new World({ apps }).enrol(undefined, { attestationClaims: { appVersion: '1.3.0' } });
+    const tolerant = requiring({ runtime: { flag: ['x-tab-contradiction'] } });
+    expect((await world.verify({}, tolerant)).decision.action).toBe('suspend');
+    expect((await stateOf(world))?.status).toBe('suspended');
+  });
+});
+
+describe('a store that fails while a breach is answered', () => {
+  const fail = () => Promise.reject(new Error('connection refused'));
+
+  it.each([
+    ['suspend', 'suspend'],
+    ['revoke', 'revoke-instance'],
+    ['endSession', 'revoke-session'],
+    ['recordBreach', 'reject'],
+    ['recordBreach', 'suspend'],
+  ] as const)('%s under %s: store_unavailable, and no acceptance', async (method, onBreach) => {
+    const world = await aWorld({}, withSession);
+    vi.spyOn(world.settings.bindings, method).mockImplementation(fail);
+    const requirement = requiring({ session: 'required', onBreach });
+    const verification = await world.verify({ ...withSession, ...report('vpn') }, requirement);
+    expect(outcomeOf(verification)).toBe('store_unavailable');
+    expect(verification.decision).not.toHaveProperty('action');
+  });
+
+  it('keeps the next report, once the store is back', async () => {
+    const world = await aWorld();
+    const broken = vi.spyOn(world.settings.bindings, 'recordBreach').mockImplementation(fail);
+    expect(outcomeOf(await world.verify(report('vpn')))).toBe('store_unavailable');
+    broken.mockRestore();
+    expect(outcomeOf(await world.verify(report('vpn')))).toBe('insufficient_trust');
+    expect(await breachesOf(world)).toHaveLength(1);
+  });
+});
+
+describe('the record of breaches', () => {
+  it('keeps a rejected breach once a minute, per instance and detail', async () => {
+    const world = await aWorld();
+    const other = aKey('ES256', 'second');
+    await world.enrol(other);
+    const kept = async () => (await breachesOf(world)).length;
+    for (let i = 0; i < 5; i += 1) await world.verify(report('vpn'));
+    expect(await kept()).toBe(1);
+    await world.verify(report('mitm'));
+    expect(await kept()).toBe(2);
+    await world.verify({ token: { ...report('vpn').token, key: other } });
+    expect(await kept()).toBe(3);
+    world.clock.advance(59);
+    await world.verify();
+    const late = () => ({
+      token: { claims: { rt: { ...someEvidence({ found: ['vpn'], clear: ['root', 'debugger'] }) } } },
+    });
+    await world.verify(late());
+    expect(await kept()).toBe(3);
+    world.clock.advance(1);
+    await world.verify(late());
+    expect(await kept()).toBe(4);
+    expect(new Set((await breachesOf(world)).map(({ id }) => id)).size).toBe(4);
+  });
+
+  it('always keeps what changed something', async () => {
+    const world = await aWorld();
+    for (let i = 0; i < 3; i += 1) {
+      await world.verify(report('vpn'), requiring({ onBreach: 'suspend' }));
+      await world.settings.bindings.saveInstance(anInstanceOf(world.key), (await stateOf(world))?.revision);
+    }
+    expect(await breachesOf(world)).toHaveLength(3);
+  });
+});
+
+describe('rules of one’s own', () => {
+  const verdicts: readonly [string, AppraisalRule, string, string | undefined][] = [
+    ['pass', () => 'pass', 'accepted', undefined],
+    ['pass, later', () => Promise.resolve('pass'), 'accepted', undefined],
+    ['flag', () => ({ flag: 'odd-hour' }), 'accepted', undefined],
+    [
+      'deny',
+      function quota() {
+        return { deny: 'over it' };
+      },
+      'insufficient_trust',
+      'rule quota: over it',
+    ],
+    [
+      'stepUp',
+      function fresh() {
+        return { stepUp: 'anew' };
+      },
+      'step_up_required',
+      'rule fresh: anew',
+    ],
+    [
+      'a throw',
+      function broken() {
+        throw new Error('secret');
+      },
+      'store_unavailable',
+      'rule broken failed',
+    ],
+    [
+      'a rejection',
+      async function later() {
+        await Promise.reject(new Error('secret'));
+        return 'pass' as const;
+      },
+      'store_unavailable',
+      'rule later failed',
+    ],
+    [
+      'a TabError thrown',
+      function sly() {
+        throw new TabError('missing_token', 'x');
+      },
+      'store_unavailable',
+      'rule sly failed',
+    ],
+    [
+      'nothing',
+      function silent() {
+        return undefined as never;
+      },
+      'store_unavailable',
+      'rule silent gave no verdict',
+    ],
+    [
+      'true',
+      function yes() {
+        return true as never;
+      },
+      'store_unavailable',
+      'rule yes gave no verdict',
+    ],
+    [
+      'null',
+      function nil() {
+        return null as never;
+      },
+      'store_unavailable',
+      'rule nil gave no verdict',
+    ],
+    [
+      'an empty object',
+      function empty() {
+        return {} as never;
+      },
+      'store_unavailable',
+      'rule empty gave no verdict',
+    ],
+    [
+      'deny and flag at once',
+      function both() {
+        return { flag: 'x', deny: 'y' } as never;
+      },
+      'insufficient_trust',
+      'rule both: y',
+    ],
+  ];
+
+  it.each(verdicts)('%s', async (_what, rule, outcome, detail) => {
+    const world = await aWorld();
+    const verification = await world.verify({}, requiring({ appraise: [rule] }));
+    expect(outcomeOf(verification)).toBe(outcome);
+    expect(verification.decision.detail).toBe(detail);
+    expect(JSON.stringify(verification.decision)).not.toContain('secret');
+  });
+
+  it('see what was proven, and nothing that was not', async () => {
+    const world = await aWorld({}, withSession);
+    const rule = vi.fn((): 'pass' => 'pass');
+    const parts = { ...withSession, method: 'POST', target: '/transfers?card=4111', ...report('vpn') };
+    await world.verify(parts, requiring({ session: 'required', runtime: { flag: ['vpn'] }, appraise: [rule] }));
+    expect(rule).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ found: ['vpn'] }), {
+      app: { id: 'com.example.app', version: '1.4.0' },
+      instance: anInstanceOf(world.key),
+      subject: 'alice',
+      method: 'POST',
+      path: '/transfers',
+      now: NOW,
+    });
+  });
+
+  it('raise flags beside those of the evidence, in their order', async () => {
+    const world = await aWorld();
+    const appraise = [() => ({ flag: 'one' }), () => 'pass' as const, () => ({ flag: 'two' })];
+    const verification = await world.verify(report('vpn'), requiring({ runtime: { flag: ['vpn'] }, appraise }));
+    expect(verification.accepted && verification.context.flags).toEqual(['vpn', 'one', 'two']);
+    expect(verification.decision).toMatchObject({ flags: ['vpn', 'one', 'two'], watched: [] });
+  });
+
+  it('are asked in turn, only after everything else has passed, and not after one that refuses', async () => {
+    const world = await aWorld();
+    const last = vi.fn((): 'pass' => 'pass');
+    expect(outcomeOf(await world.verify(report('vpn'), requiring({ appraise: [last] })))).toBe('insufficient_trust');
+    const appraise = [() => ({ deny: 'no' }), last];
+    expect(outcomeOf(await world.verify({}, requiring({ appraise })))).toBe('insufficient_trust');
+    expect(last).not.toHaveBeenCalled();
+  });
+
+  it('that deny break trust: onBreach follows', async () => {
+    const world = await aWorld();
+    const appraise = [() => ({ deny: 'no' })];
+    const verification = await world.verify({}, requiring({ appraise, onBreach: 'revoke-instance' }));
+    expect(verification.decision.action).toBe('revoke-instance');
+    expect((await stateOf(world))?.status).toBe('revoked');
+    expect(await breachesOf(world)).toMatchObject([{ threats: [], action: 'revoke-instance' }]);
+  });
+
+  it.each(['a throw', 'a rejection', 'nothing'])('that fail by %s act on nobody', async (what) => {
+    const rule = verdicts.find(([name]) => name === what)?.[1] as AppraisalRule;
+    const world = await aWorld();
+    await world.verify({}, requiring({ appraise: [rule], onBreach: 'revoke-instance' }));
+    expect((await stateOf(world))?.status).toBe('active');
+    expect(await breachesOf(world)).toEqual([]);
   });
 });
 

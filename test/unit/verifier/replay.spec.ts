@@ -90,7 +90,7 @@ describe('single-use challenges', () => {
     ['recent', 'none', 'replayed_token'],
     ['single-use', 'single-use', 'use_tab_nonce'],
   ] as const)('a token spent under %s is spent under %s', async (first, second, outcome) => {
-    const world = await aWorld();
+    const world = await aWorld({ nonces: new CountingNonces() });
     const request = world.request();
     expect(outcomeOf(await world.verifier.verify(request, requiring({ challenge: first })))).toBe('accepted');
     expect(outcomeOf(await world.verifier.verify(resend(request), requiring({ challenge: second })))).toBe(outcome);
@@ -99,7 +99,9 @@ describe('single-use challenges', () => {
   it('leave one token to win where 50 policies race for it', async () => {
     const world = await aWorld();
     const request = world.request();
-    const policies = Array.from({ length: 50 }, (_, i) => requiring({ challenge: i % 2 === 0 ? 'recent' : 'single-use' }));
+    const policies = Array.from({ length: 50 }, (_, i) =>
+      requiring({ challenge: i % 2 === 0 ? 'recent' : 'single-use' }),
+    );
     const outcomes = await Promise.all(policies.map((policy) => world.verifier.verify(resend(request), policy)));
     expect(outcomes.filter(({ accepted }) => accepted)).toHaveLength(1);
   });

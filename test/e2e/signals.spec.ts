@@ -1,0 +1,260 @@
+import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import { APP_GUARD, APP_INTERCEPTOR, HttpAdapterHost } from '@nestjs/core';
+import { of } from 'rxjs';
+import { TabGuard, TabInstances, TabSessions } from 'nestjs-tab';
+import { afterEach, describe, expect, it } from 'vitest';
+import { SignalReceiver } from '../../lib/signals/receiver.js';
+import { signalsController } from '../../lib/signals/receiver.controller.js';
+import { logSignals } from '../../lib/signals/signal-log.js';
+import { SignalsPlatform } from '../../lib/signals/signals-platform.js';
+import type { SignalReceiverOptions } from '../../lib/signals/signals.types.js';
+import { TabRuntime } from '../../lib/tab-runtime.js';
+import { startApp, type AppSetup, type TestApp } from '../utils/http/app.js';
+import { PLATFORMS, type Platform } from '../utils/http/platforms.js';
+import { exchange, type Answer, type WireRequest } from '../utils/http/wire.js';
+import { aSet, AUDIENCE, COMPLIANCE, idp, ISS, opaque, SESSION_REVOKED, stranger } from '../unit/signals/fixture.js';
+
+const TYPE = 'application/secevent+jwt';
+
+class Wrapping implements NestInterceptor {
+  intercept(_context: ExecutionContext, _next: CallHandler) {
+    return of({ data: 'replaced' });
+  }
+}
+
+function receiving(options: Partial<SignalReceiverOptions>, setup: AppSetup): AppSetup {
+  const all = { audience: AUDIENCE, transmitters: [{ iss: ISS, jwks: idp.jwks }], ...options };
+  return {
+    ...setup,
+    controllers: [signalsController('tab'), ...(setup.controllers ?? [])],
+    providers: [
+      ...(setup.providers ?? []),
+      {
+        provide: SignalReceiver,
+        inject: [TabRuntime, TabInstances, TabSessions, LOGGER],
+        useFactory: (settings: TabRuntime, instances: TabInstances, sessions: TabSessions, lines: string[]) => {
+          const keep = (line: string) => void lines.push(line);
+          return new SignalReceiver(
+            all,
+            { settings, instances, sessions },
+            logSignals({ log: keep, warn: keep, error: keep }),
+          );
+        },
+      },
+      { provide: LOGGER, useValue: [] },
+      {
+        provide: SignalsPlatform,
+        inject: [HttpAdapterHost],
+        useFactory: (host: HttpAdapterHost) => new SignalsPlatform(host),
+      },
+    ],
+  };
+}
+const LOGGER = Symbol('lines');
+
+describe.each(PLATFORMS)('signals on $name', (platform: Platform) => {
+  let app: TestApp;
+  afterEach(() => app.stop());
+
+  const start = async (options: Partial<SignalReceiverOptions> = {}, setup: AppSetup = {}) => {
+    app = await startApp(platform, receiving(options, setup));
+  };
+  const lines = () => app.nest.get<string[]>(LOGGER);
+  const push = (jwt: string | Buffer, change: Partial<WireRequest> = {}): Promise<Answer> =>
+    exchange(app.port, {
+      method: 'POST',
+      target: '/tab/events',
+      headers: [
+        ['Host', 'x'],
+        ['Content-Type', TYPE],
+      ],
+      body: Buffer.from(jwt as string),
+      ...change,
+    });
+  const typed = (...headers: [string, string][]): Partial<WireRequest> => ({ headers: [['Host', 'x'], ...headers] });
+  const now = () => app.clock.seconds;
+  const suspending = (id: string) => ({
+    iat: now(),
+    sub_id: opaque(id),
+    events: { [COMPLIANCE]: { current_status: 'not-compliant' } },
+  });
+  const statusOf = async (id: string) => (await app.nest.get(TabInstances).get(id))?.status;
+
+  function expectRefused(answer: Answer, err: string, status = 400): void {
+    expect({ status: answer.status, body: answer.body.toString() }).toEqual({
+      status,
+      body: expect.stringMatching(/^\{"err":/),
+    });
+    expect(answer.json()).toEqual({ err, description: expect.stringMatching(/./) });
+    expect(answer.header('content-type')).toMatch(/^application\/json/);
+    expect(answer.header('content-language')).toBe('en');
+    expect(answer.header('cache-control')).toBe('no-store');
+  }
+  function expectTaken(answer: Answer): void {
+    expect({ status: answer.status, body: answer.body.toString() }).toEqual({ status: 202, body: '' });
+    expect(answer.header('cache-control')).toBe('no-store');
+  }
+
+  it('are taken, and hold from the next request on', async () => {
+    await start();
+    const device = await app.device().enrolled();
+    expectTaken(await push(aSet({ claims: suspending(device.id) })));
+    expect(await statusOf(device.id)).toBe('suspended');
+    expect(lines()).toEqual([expect.stringMatching(/^signal acted \{.*"event":"device-compliance-change"/)]);
+    expect((await device.retire()).header('tab-error')).toBe('instance_suspended');
+  });
+
+  it('are taken in chunks, and with parameters of the media type', async () => {
+    await start();
+    const device = await app.device().enrolled();
+    const answer = await push(aSet({ claims: suspending(device.id) }), {
+      ...typed(['Content-Type', 'Application/SecEvent+JWT; charset=utf-8']),
+      framing: 'chunked',
+    });
+    expectTaken(answer);
+    expect(await statusOf(device.id)).toBe('suspended');
+  });
+
+  it('need no TAB token where everything is guarded, and no interceptor changes the answer', async () => {
+    await start(
+      {},
+      {
+        providers: [
+          { provide: APP_GUARD, useExisting: TabGuard },
+          { provide: APP_INTERCEPTOR, useClass: Wrapping },
+        ],
+      },
+    );
+    const answer = await push('nonsense');
+    // An interceptor that never calls the handler leaves it to nobody; one that maps the result cannot change it.
+    expect(answer.status).not.toBe(401);
+  });
+
+  it('are refused in the words of RFC 8935', async () => {
+    await start();
+    const device = await app.device().enrolled();
+    const claims = suspending(device.id);
+    expectRefused(await push('nonsense'), 'invalid_request');
+    expectRefused(await push(''), 'invalid_request');
+    expectRefused(await push(aSet({ claims, header: { typ: 'JWT' } })), 'invalid_request');
+    expectRefused(await push(aSet({ claims, header: { kid: 'other' } })), 'invalid_key');
+    expectRefused(await push(aSet({ claims, key: stranger.privateKey })), 'authentication_failed');
+    expectRefused(await push(aSet({ claims: { ...claims, iss: 'https://evil.example' } })), 'invalid_issuer');
+    expectRefused(await push(aSet({ claims: { ...claims, aud: 'https://evil.example' } })), 'invalid_audience');
+    expectRefused(await push(aSet({ claims: { ...claims, sub_id: opaque('nobody') } })), 'invalid_request');
+    expectRefused(await push(aSet({ claims: { ...claims, iat: now() + 3600 } })), 'invalid_request');
+    expect(await statusOf(device.id)).toBe('active');
+    expect(lines()).toHaveLength(9);
+  });
+
+  it('count once: again, the same one is acknowledged, another with its jti is refused', async () => {
+    await start();
+    const [device, other] = [await app.device().enrolled(), await app.device().enrolled()];
+    const jwt = aSet({ claims: { ...suspending(device.id), jti: 'one' } });
+    expectTaken(await push(jwt));
+    expectTaken(await push(jwt));
+    expectRefused(await push(aSet({ claims: { ...suspending(other.id), jti: 'one' } })), 'invalid_request');
+    expect(await statusOf(other.id)).toBe('active');
+    expect(lines().map((line) => line.split(' ')[1])).toEqual(['acted', 'duplicate', 'refused']);
+  });
+
+  it('may be refused when they come again', async () => {
+    await start({ onDuplicate: 'refuse' });
+    const device = await app.device().enrolled();
+    const jwt = aSet({ claims: suspending(device.id) });
+    expectTaken(await push(jwt));
+    expectRefused(await push(jwt), 'invalid_request');
+  });
+
+  it('of other types are acknowledged and ignored', async () => {
+    await start();
+    expectTaken(await push(aSet({ claims: { iat: now(), events: { 'urn:example:verification': {} } } })));
+    expect(app.storeCalls).toEqual([]);
+  });
+
+  it('come as the one media type, not encoded', async () => {
+    await start();
+    const jwt = aSet({ claims: { iat: now() } });
+    for (const type of ['application/jwt', 'application/octet-stream', 'multipart/form-data; boundary=x']) {
+      const answer = await push(jwt, typed(['Content-Type', type]));
+      expect({ type, status: answer.status }).toEqual({ type, status: 415 });
+    }
+    expectRefused(await push(jwt, typed(['Content-Type', TYPE], ['Content-Encoding', 'gzip'])), 'invalid_request', 415);
+    expectRefused(
+      await push(JSON.stringify({ jwt }), typed(['Content-Type', 'application/json'])),
+      'invalid_request',
+      415,
+    );
+    expect(app.storeCalls).toEqual([]);
+  });
+
+  it('are at most 64 KiB, announced or not', async () => {
+    await start();
+    for (const framing of ['length', 'chunked'] as const) {
+      const answer = await push('x'.repeat(66_000), { framing });
+      expectRefused(answer, 'invalid_request', 413);
+    }
+    expectRefused(await push('x'.repeat(65_536)), 'invalid_request');
+  });
+
+  it('carry the configured Authorization, once', async () => {
+    const secret = 'Bearer 0123456789abcdef';
+    await start({ authorization: secret });
+    const device = await app.device().enrolled();
+    const jwt = aSet({ claims: suspending(device.id) });
+    const calls = app.storeCalls.length;
+    for (const values of [[], ['Bearer 0123456789abcdeF'], ['0123456789abcdef'], [secret, secret]]) {
+      const headers = values.map((value): [string, string] => ['Authorization', value]);
+      expectRefused(await push(jwt, typed(['Content-Type', TYPE], ...headers)), 'authentication_failed');
+    }
+    expect(app.storeCalls).toHaveLength(calls);
+    expectTaken(await push(jwt, typed(['Content-Type', TYPE], ['Authorization', secret])));
+    expect(lines().join()).not.toContain('0123456789');
+  });
+
+  it('are asked for again when a store is down, and nothing is lost', async () => {
+    await start();
+    const device = await app.device().enrolled();
+    const jwt = aSet({ claims: suspending(device.id) });
+    app.bindings.down = true;
+    const answer = await push(jwt);
+    expect({ status: answer.status, body: answer.body.toString() }).toEqual({ status: 503, body: '' });
+    expect(answer.header('retry-after')).toMatch(/^[1-9]\d*$/);
+    expect(answer.header('cache-control')).toBe('no-store');
+    app.bindings.down = false;
+    app.nonces.down = true;
+    expect((await push(jwt)).status).toBe(503);
+    app.nonces.down = false;
+    expectTaken(await push(jwt));
+    expect(await statusOf(device.id)).toBe('suspended');
+  });
+
+  it('end a session', async () => {
+    await start();
+    const device = await app.device().enrolled();
+    const session = {
+      id: 'a-session-of-22-characters',
+      instanceId: device.id,
+      subject: 'alice',
+      credentialHash: null,
+      previousCredentialHash: null,
+      previousValidUntil: null,
+      createdAt: now(),
+      expiresAt: now() + 100,
+      endedAt: null,
+      endReason: null,
+    };
+    await app.nest.get(TabRuntime).bindings.bind(session);
+    expectTaken(
+      await push(aSet({ claims: { iat: now(), sub_id: opaque(session.id), events: { [SESSION_REVOKED]: {} } } })),
+    );
+    expect((await app.nest.get(TabSessions).list('alice'))[0]?.endedAt).toBe(now());
+  });
+
+  it('are taken where the application keeps the octets of every media type', async () => {
+    await start({}, { configure: (nest) => platform.name === 'express' && platform.keepOctets(nest, TYPE) });
+    const device = await app.device().enrolled();
+    expectTaken(await push(aSet({ claims: suspending(device.id) })));
+    expectRefused(await push('nonsense'), 'invalid_request');
+  });
+});
