@@ -5,8 +5,13 @@ import type { PublicJwk } from './claims.types.js';
 import { sha256 } from './digest.js';
 import type { JsonObject } from './json.js';
 
-/** Members that only private or symmetric keys have (RFC 7518 section 6, RFC 8037 section 2). */
+/** Members that hold private or symmetric key material (RFC 7518 section 6, RFC 8037 section 2; `priv` is that of AKP keys). */
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'] as const;
+
+/** Whether a JWK holds anything that a public key must not have, whatever the member's value. */
+export function hasPrivateMembers(jwk: JsonObject): boolean {
+  return PRIVATE_MEMBERS.some((member) => Object.hasOwn(jwk, member));
+}
 
 const EC_COORDINATE_OCTETS = { 'P-256': 32, 'P-384': 48 } as const;
 const ED25519_OCTETS = 32;
@@ -57,9 +62,7 @@ const READERS: Readonly<Record<string, (jwk: JsonObject) => PublicJwk>> = { EC: 
  * @throws TabError `malformed_token`
  */
 export function readPublicJwk(jwk: JsonObject): PublicJwk {
-  for (const member of PRIVATE_MEMBERS) {
-    if (Object.hasOwn(jwk, member)) throw refused('has a private member');
-  }
+  if (hasPrivateMembers(jwk)) throw refused('has a private member');
   const read = typeof jwk.kty === 'string' && Object.hasOwn(READERS, jwk.kty) ? READERS[jwk.kty] : undefined;
   if (read === undefined) throw refused('kty is not EC, OKP or RSA');
   return read(jwk);

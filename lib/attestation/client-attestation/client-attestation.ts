@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject } from '../../token/json.js';
 import type { AttestationInput, AttestationResult, Attester, FinishAttestation } from '../attester.js';
-import { hasPrivateMembers, jwkThumbprint } from '../jose/jwk.js';
+import { hasPrivateMembers } from '../../token/jwk.js';
+import { jwkThumbprint } from '../jose/jwk.js';
 import { checkHeader, parseSignedJwt, verifySignedJwt } from '../jose/signed-jwt.js';
 import { readClaims, reject, type AttestationClaims } from './claims.js';
 import type { ClientAttestationOptions } from './client-attestation.types.js';

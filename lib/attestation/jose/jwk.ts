@@ -1,20 +1,12 @@
 import { sha256 } from '../../token/digest.js';
 import type { JsonObject } from '../../token/json.js';
 
-/** Members that hold private or symmetric key material (RFC 7518 section 6; `priv` is that of AKP keys). */
-const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'] as const;
-
 /** The members that make a thumbprint, in lexicographic order (RFC 7638 section 3.2, RFC 8037 section 2). */
 const THUMBPRINT_MEMBERS: ReadonlyMap<unknown, readonly string[]> = new Map([
   ['EC', ['crv', 'kty', 'x', 'y']],
   ['OKP', ['crv', 'kty', 'x']],
   ['RSA', ['e', 'kty', 'n']],
 ]);
-
-/** Whether a JWK holds anything that a public key must not have, whatever the member's value. */
-export function hasPrivateMembers(jwk: JsonObject): boolean {
-  return PRIVATE_MEMBERS.some((member) => Object.hasOwn(jwk, member));
-}
 
 /**
  * The RFC 7638 SHA-256 thumbprint of a JWK, taken over its members as written: another spelling of the same key has

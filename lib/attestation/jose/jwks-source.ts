@@ -2,7 +2,7 @@ import { createPublicKey, type JsonWebKeyInput, type KeyObject } from 'node:cryp
 import { createLocalJWKSet, errors, type CryptoKey, type JSONWebKeySet, type JWSHeaderParameters } from 'jose';
 import { TabConfigError } from '../../errors/tab-error.js';
 import { isJsonObject, type JsonObject } from '../../token/json.js';
-import { hasPrivateMembers } from './jwk.js';
+import { hasPrivateMembers } from '../../token/jwk.js';
 
 /** What a JWS header says about its key. */
 export interface KeyHint {

@@ -1,7 +1,8 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { hasPrivateMembers, jwkThumbprint } from '../../../lib/attestation/jose/jwk.js';
+import { jwkThumbprint } from '../../../lib/attestation/jose/jwk.js';
+import { hasPrivateMembers } from '../../../lib/token/jwk.js';
 
 const RFC_7638_EXAMPLE = {
   kty: 'RSA',

@@ -1,58 +1,15 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { TabError } from '../../../lib/errors/tab-error.js';
-import { readClaims } from '../../../lib/token/claims.js';
-import { appraise, type AppraisalInput } from '../../../lib/trust/appraisal.js';
+import { appraise } from '../../../lib/trust/appraisal.js';
 import { ASSURANCE_LEVELS, currentAssurance, meetsAssurance, type Assurance } from '../../../lib/trust/assurance.js';
-import type { RuntimeRequirement, TrustRequirementOptions } from '../../../lib/trust/requirement.js';
-import { THREATS, type ThreatName } from '../../../lib/trust/threats.js';
-import { NOW, requiring, someClaims, someEvidence } from '../../utils/core/index.js';
+import type { RuntimeRequirement, TrustRequirement } from '../../../lib/trust/requirement.js';
+import { CONTRADICTION } from '../../../lib/trust/contradiction.js';
+import { THREATS } from '../../../lib/trust/threats.js';
+import { NOW, requiring } from '../../utils/core/index.js';
+import { inputOf, judge, type Facts } from './facts.js';
 
-interface Facts {
-  found?: string[];
-  clear?: string[];
-  /** Seconds before `iat`. */
-  age?: number;
-  version?: string;
-  appMinimum?: string | null;
-  probes?: string[];
-  assurance?: Assurance;
-  /** Seconds after now. */
-  expires?: number;
-}
-
-function inputOf(facts: Facts): AppraisalInput {
-  const {
-    found = [],
-    clear = ['root', 'debugger'],
-    age = 10,
-    version = '1.4.0',
-    appMinimum = null,
-    probes = ['root', 'debugger'],
-    assurance = 'software',
-    expires = 1000,
-  } = facts;
-  return {
-    claims: readClaims(
-      someClaims({ rt: someEvidence({ at: NOW - age, found, clear }), app: { id: 'com.example.app', ver: version } }),
-    ),
-    app: { minVersion: appMinimum, probes },
-    instance: { assurance, attestationExpiresAt: NOW + expires },
-    now: NOW,
-  };
-}
-
-function judge(facts: Facts, requirement: TrustRequirementOptions): string {
-  try {
-    appraise(inputOf(facts), requiring(requirement));
-    return 'accepted';
-  } catch (error) {
-    expect(error).toBeInstanceOf(TabError);
-    return (error as TabError).code;
-  }
-}
 const DENIED = 'insufficient_trust';
 const OK = 'accepted';
+const STEP_UP = 'step_up_required';
 
 describe('threats found × deny', () => {
   it.each<[string[], RuntimeRequirement['deny'], string]>([
@@ -78,13 +35,16 @@ describe('threats found × deny', () => {
     [['constructor'], [], DENIED],
   ])('%j under %j: %s', (found, deny, outcome) => expect(judge({ found }, { runtime: { deny } })).toBe(outcome));
 
-  it.each(THREATS)('%s: denied by all and by its name, a flag otherwise', (name) => {
+  it.each(THREATS)('%s: denied by all and by its name, ignored otherwise', (name) => {
     const facts = { found: [name], clear: ['root', 'debugger'].filter((each) => each !== name) };
     const runtime = { require: [] };
     expect(judge(facts, { runtime: { ...runtime, deny: 'all' } })).toBe(DENIED);
     expect(judge(facts, { runtime: { ...runtime, deny: [name] } })).toBe(DENIED);
     expect(judge(facts, { runtime: { ...runtime, deny: [] } })).toBe(OK);
-    expect(appraise(inputOf(facts), requiring({ runtime: { ...runtime, deny: [] } })).flags).toEqual([name]);
+    expect(appraise(inputOf(facts), requiring({ runtime: { ...runtime, deny: [] } }))).toMatchObject({
+      flags: [],
+      watched: [],
+    });
   });
 });
 
@@ -156,7 +116,6 @@ describe('version × minVersion of the policy × of the app', () => {
 });
 
 describe('assurance × requirement × expiry', () => {
-  const STEP_UP = 'step_up_required';
   it.each<[Assurance, Assurance, number, string]>([
     ['none', 'none', 100, OK],
     ['none', 'software', 100, DENIED],
@@ -206,69 +165,125 @@ describe('assurance × requirement × expiry', () => {
   });
 });
 
-describe('no worsening of the evidence ever turns a refusal into an acceptance', () => {
-  const names = fc.uniqueArray(fc.constantFrom<string>(...THREATS, 'x-acme-worm', 'invented'), { maxLength: 8 });
-  const policyNames = fc.uniqueArray(fc.constantFrom<ThreatName>(...THREATS, 'x-acme-worm'), { maxLength: 5 });
-  const facts: fc.Arbitrary<Required<Facts>> = fc
-    .record({
-      names,
-      split: fc.nat(8),
-      age: fc.integer({ min: 0, max: 700 }),
-      version: fc.constantFrom('0.9.0', '1.4.0', '2.0.0'),
-      appMinimum: fc.constantFrom(null, '1.0.0', '1.5.0'),
-      probes: fc.uniqueArray(fc.constantFrom<string>('root', 'debugger', 'vpn'), { maxLength: 3 }),
-      assurance: fc.constantFrom(...ASSURANCE_LEVELS),
-      expires: fc.constantFrom(-10, 0, 1, 1000),
-    })
-    .map(({ names, split, ...rest }) => ({ ...rest, found: names.slice(split), clear: names.slice(0, split) }));
-  const requirement: fc.Arbitrary<TrustRequirementOptions> = fc.record({
-    assurance: fc.constantFrom(...ASSURANCE_LEVELS),
-    minVersion: fc.constantFrom(null, '1.0.0', '1.5.0'),
-    runtime: fc.record({
-      deny: fc.oneof(fc.constant('all' as const), policyNames),
-      require: fc.oneof(fc.constant('declared' as const), policyNames),
-      maxAge: fc.constantFrom(0, 60, 300, 600),
-    }),
+const fresh = { attestedAgo: 300 };
+const stale = { attestedAgo: 301 };
+
+describe('threats found × the lists of a policy', () => {
+  type Row = [string[], Partial<RuntimeRequirement>, Facts, string, string[], string[]];
+  it.each<Row>([
+    [['vpn'], { flag: ['vpn'] }, {}, OK, ['vpn'], []],
+    [['vpn'], { monitor: ['vpn'] }, {}, OK, ['vpn'], ['vpn']],
+    [['vpn'], { deny: ['root'] }, {}, OK, [], []],
+    [['vpn'], { stepUp: ['vpn'] }, fresh, OK, ['vpn'], []],
+    [['vpn'], { stepUp: ['vpn'] }, stale, STEP_UP, [], []],
+    [['vpn'], { stepUp: ['vpn'], stepUpMaxAge: 301 }, stale, OK, ['vpn'], []],
+    [['vpn'], { stepUp: ['vpn'] }, { ...fresh, format: 'none' }, STEP_UP, [], []],
+    [['vpn'], { stepUp: ['vpn'] }, { ...fresh, expires: 0 }, STEP_UP, [], []],
+    [['vpn'], { deny: ['vpn'], flag: ['vpn'] }, {}, DENIED, [], []],
+    [['vpn'], { stepUp: ['vpn'], flag: ['vpn'] }, stale, STEP_UP, [], []],
+    [['vpn', 'mitm'], { stepUp: ['vpn'] }, stale, DENIED, [], []],
+    [['mitm', 'vpn'], { stepUp: ['vpn'], flag: ['mitm'] }, stale, STEP_UP, [], []],
+    [['mitm', 'vpn', 'overlay'], { deny: [], flag: ['mitm'], monitor: ['vpn'] }, {}, OK, ['mitm', 'vpn'], ['vpn']],
+    [['x-acme-worm'], { flag: ['x-acme-worm'] }, {}, OK, ['x-acme-worm'], []],
+    [['x-acme-worm'], { deny: [], flag: ['x-acme-mole'] }, {}, DENIED, [], []],
+    [['x-acme-worm'], { unknown: 'flag' }, {}, OK, ['x-acme-worm'], []],
+    [['invented'], { unknown: 'flag' }, {}, OK, ['invented'], []],
+    [['invented'], { deny: [], unknown: 'flag' }, {}, OK, ['invented'], []],
+    [['x-acme-worm'], { unknown: 'flag', deny: ['x-acme-worm'] }, {}, DENIED, [], []],
+    [['vpn'], { unknown: 'flag' }, {}, DENIED, [], []],
+  ])('%j under %j, %j: %s, flags %j, watched %j', (found, runtime, facts, outcome, flags, watched) => {
+    expect(judge({ found, ...facts }, { runtime })).toBe(outcome);
+    if (outcome !== OK) return;
+    const appraisal = appraise(inputOf({ found, ...facts }), requiring({ runtime }));
+    expect([appraisal.flags, appraisal.watched]).toEqual([flags, watched]);
   });
 
-  const neverImproves = (worsen: (facts: Required<Facts>, pick: number) => Facts) =>
-    fc.assert(
-      fc.property(facts, requirement, fc.nat(50), (given, asked, pick) => {
-        if (judge(given, asked) !== OK) expect(judge(worsen(given, pick), asked)).not.toBe(OK);
-      }),
-      { seed: 21, numRuns: 3000 },
-    );
+  it('says how new an attestation has to be', () =>
+    expect(() => appraise(inputOf({ found: ['vpn'], ...stale }), requiring({ runtime: { stepUp: ['vpn'] } }))).toThrow(
+      expect.objectContaining({ hints: { requirement: 'attestation', maxAge: 300 } }) as Error,
+    ));
+});
 
-  const threatAt = (pick: number) => [...THREATS, 'x-acme-worm', 'invented'][pick % 26] as string;
-  const lower = (level: Assurance): Assurance =>
-    ASSURANCE_LEVELS[Math.max(0, ASSURANCE_LEVELS.indexOf(level) - 1)] as Assurance;
-
-  it.each<[string, (facts: Required<Facts>, pick: number) => Facts]>([
-    [
-      'a threat more',
-      (given, pick) => ({
-        ...given,
-        found: [...new Set([...given.found, threatAt(pick)])],
-        clear: given.clear.filter((name) => name !== threatAt(pick)),
-      }),
-    ],
-    ['older evidence', (given, pick) => ({ ...given, age: given.age + pick })],
-    [
-      'a clear probe less',
-      (given, pick) => ({
-        ...given,
-        clear: given.clear.filter((_, i) => i !== pick % Math.max(1, given.clear.length)),
-      }),
-    ],
-    ['lower assurance', (given) => ({ ...given, assurance: lower(given.assurance) })],
-    ['an expired attestation', (given) => ({ ...given, expires: -1 })],
-    ['an older version', (given) => ({ ...given, version: '0.1.0' })],
-    [
-      'a probe more that the app declares',
-      (given, pick) => ({ ...given, probes: [...new Set([...given.probes, threatAt(pick)])] }),
-    ],
-  ])('%s', (_what, worsen) => {
-    expect.hasAssertions();
-    neverImproves(worsen);
+describe('contradictions', () => {
+  const UNVERIFIED = { attested: { verifiedBootState: 'UNVERIFIED' } };
+  const EMULATOR = { attested: { emulator: true, securityLevel: 'software' } };
+  const probes: string[] = [];
+  it.each<[string, Facts, string]>([
+    ['nothing attested', {}, OK],
+    ['boot verified', { attested: { verifiedBootState: 'VERIFIED' } }, OK],
+    ['boot of no known state', { attested: { verifiedBootState: 7 } }, OK],
+    ['boot not verified, root clear', UNVERIFIED, DENIED],
+    ['boot self-signed, root clear', { attested: { verifiedBootState: 'SELF_SIGNED' } }, DENIED],
+    // Saying less, or something else, does not mend what the platform attested.
+    ['boot not verified, root not checked', { ...UNVERIFIED, probes, clear: [] }, DENIED],
+    ['boot not verified, root found', { ...UNVERIFIED, probes, clear: [], found: ['root'] }, DENIED],
+    ['an emulator, clear of it', { ...EMULATOR, clear: ['root', 'debugger', 'emulator'] }, DENIED],
+    ['an emulator, not checked', EMULATOR, DENIED],
+    ['an emulator, attested in hardware', { attested: { emulator: true, securityLevel: 'tee' } }, OK],
+    ['no emulator', { attested: { emulator: false, securityLevel: 'software' } }, OK],
+    ['the attested version', { attested: { appVersion: '1.4.0' } }, OK],
+    ['a newer version than attested', { attested: { appVersion: '1.3.9' } }, DENIED],
+    ['an older version than attested', { attested: { appVersion: '1.5.0' } }, DENIED],
+    ['measured when the key was made', { age: 10, createdAgo: 0 }, OK],
+    ['measured as long before the key as enrolment allows', { age: 300, createdAgo: 0 }, OK],
+    ['measured longer before the key existed', { age: 301, createdAgo: 0 }, DENIED],
+  ])('%s', (_what, facts, outcome) => {
+    const runtime = { maxAge: 1000, flag: ['root'] } as const;
+    expect(judge(facts, { runtime })).toBe(outcome);
+    const tolerant = { ...runtime, flag: ['root', CONTRADICTION] } as const;
+    expect(judge(facts, { runtime: tolerant })).toBe(OK);
+    const named = appraise(inputOf(facts), requiring({ runtime: tolerant })).flags.includes(CONTRADICTION);
+    expect(named).toBe(outcome === DENIED);
   });
+
+  it.each<[Facts, string]>([
+    [UNVERIFIED, 'threat found: x-tab-contradiction (root clear, boot not verified)'],
+    [{ ...UNVERIFIED, clear: [] }, 'threat found: x-tab-contradiction (root not checked, boot not verified)'],
+    [EMULATOR, 'threat found: x-tab-contradiction (emulator not checked, attested by an emulator)'],
+  ])('says what contradicts: %j', (facts, detail) =>
+    expect(() => appraise(inputOf(facts), requiring())).toThrow(
+      expect.objectContaining({ detail, reason: 'breach' }) as Error,
+    ),
+  );
+
+  it('is denied also where the client reports it, and once', () => {
+    expect(judge({ found: [CONTRADICTION] }, {})).toBe(DENIED);
+    const flagged = requiring({ runtime: { flag: [CONTRADICTION] } });
+    expect(appraise(inputOf({ ...UNVERIFIED, found: [CONTRADICTION] }), flagged).flags).toEqual([CONTRADICTION]);
+  });
+});
+
+describe('format and age of the attestation', () => {
+  it.each<[Facts, Partial<TrustRequirement>, string]>([
+    [{}, { formats: ['client-attestation'] }, OK],
+    [{}, { formats: ['android-key', 'client-attestation'] }, OK],
+    [{}, { formats: ['android-key'] }, STEP_UP],
+    [{ format: 'none' }, { formats: ['none'] }, OK],
+    [{ format: 'none' }, { formats: 'any' }, OK],
+    [{ attestedAgo: 60 }, { attestationMaxAge: 60 }, OK],
+    [{ attestedAgo: 61 }, { attestationMaxAge: 60 }, STEP_UP],
+    [{ attestedAgo: 0 }, { attestationMaxAge: 0 }, OK],
+    [{ attestedAgo: 0, format: 'none' }, { attestationMaxAge: 60 }, STEP_UP],
+    [{ attestedAgo: 0, expires: 0 }, { attestationMaxAge: 60 }, STEP_UP],
+    [{ attestedAgo: 1e9 }, { attestationMaxAge: null }, OK],
+  ])('%j for %j: %s', (facts, requirement, outcome) => expect(judge(facts, requirement)).toBe(outcome));
+});
+
+describe('versions by platform, and blocked ones', () => {
+  it.each<[Facts, Partial<TrustRequirement>, string]>([
+    [{}, { minVersion: { android: '1.4.0', ios: '9.0.0' } }, OK],
+    [{}, { minVersion: { android: '1.5.0', ios: '1.0.0' } }, DENIED],
+    [{ platform: 'ios' }, { minVersion: { android: '9.0.0' } }, OK],
+    [{ platform: 'constructor' }, { minVersion: { android: '9.0.0' } }, OK],
+    [{ appMinimum: '1.5.0' }, { minVersion: { android: '1.0.0' } }, DENIED],
+    [{ blocked: ['<1.4.0'] }, {}, OK],
+    [{ blocked: ['<1.5.0'] }, {}, DENIED],
+    [{ blocked: ['<1.0.0', '1.4.x'] }, {}, DENIED],
+    [{ blocked: ['not a range'] }, {}, DENIED],
+  ])('%j for %j: %s', (facts, requirement, outcome) => expect(judge(facts, requirement)).toBe(outcome));
+
+  it('are what a record calls an outdated client', () =>
+    expect(() => appraise(inputOf({ blocked: ['*'] }), requiring())).toThrow(
+      expect.objectContaining({ reason: 'version', detail: 'app version is blocked' }) as Error,
+    ));
 });

@@ -73,12 +73,8 @@ describe('single-use challenges', () => {
       await world.verify({ token: { claims: { nonce, jti: OTHER_JTI } } }, once),
     ].map(outcomeOf);
     expect(outcomes).toEqual(['accepted', 'use_tab_nonce']);
-    expect(nonces.calls).toEqual(
-      [JTI, OTHER_JTI].flatMap((jti) => [
-        [claimKeyOf(`jti.${world.key.id}.${jti}`), NOW + 180],
-        [claimKeyOf(`challenge.${nonce}`), NOW + 300 + 60],
-      ]),
-    );
+    const spent = [claimKeyOf(`challenge.${nonce}`), NOW + 300 + 60];
+    expect(nonces.calls).toEqual([spent, [claimKeyOf(`jti.${world.key.id}.${JTI}`), NOW + 180], spent]);
   });
 
   // The same request may reach handlers of different policies: versions of an API, a deployment under way.
