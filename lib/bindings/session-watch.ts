@@ -160,12 +160,13 @@ export class SessionWatch {
 
   /** Why the session is over; undefined while it is not. */
   async #endOf(watched: Watched): Promise<string | undefined> {
-    const found = await this.#load(watched);
-    if (found.session === undefined) return 'unknown';
-    if (watched.instanceId !== undefined) return this.#reasonOf(found);
-    watched.instanceId = found.session.instanceId;
-    watched.subject = found.session.subject;
-    return this.#reasonOf(await this.#load(watched));
+    const { id, instanceId } = watched;
+    if (instanceId !== undefined) return this.#reasonOf(await this.#load(id, instanceId));
+    const { session } = await this.#load(id, '');
+    if (session === undefined) return 'unknown';
+    watched.instanceId = session.instanceId;
+    watched.subject = session.subject;
+    return this.#reasonOf(await this.#load(id, session.instanceId));
   }
 
   #reasonOf({ session, instance }: Bindings): string | undefined {
@@ -176,9 +177,9 @@ export class SessionWatch {
     return instance.status === 'active' ? undefined : `instance_${instance.status}`;
   }
 
-  #load({ id, instanceId = '' }: Watched): Promise<Bindings> {
+  #load(sessionId: string, instanceId: string): Promise<Bindings> {
     const { bindings, storeTimeout } = this.#settings;
-    return callStore('binding store', storeTimeout, () => bindings.load({ instanceId, sessionId: id }));
+    return callStore('binding store', storeTimeout, () => bindings.load({ instanceId, sessionId }));
   }
 
   #tell(failing: boolean, kind = ''): void {

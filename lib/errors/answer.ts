@@ -18,9 +18,16 @@ export const PROBLEM_TYPE = 'application/problem+json';
 /** Codes whose detail says what a policy looks for; it stays in the record even where details are exposed. */
 const POLICY_CODES: ReadonlySet<string> = new Set(['insufficient_trust', 'step_up_required']);
 
+const problems = new WeakSet<object>();
+
+/** Whether a body was made by `problemOf`. */
+export function isTabProblem(body: unknown): body is TabProblem {
+  return typeof body === 'object' && body !== null && problems.has(body);
+}
+
 /** The problem document of a refusal. */
 export function problemOf(error: TabError, decision: string, exposeDetail: boolean): TabProblem {
-  return {
+  const problem: TabProblem = {
     type: `urn:tab:error:${error.code}`,
     title: error.title,
     status: error.status,
@@ -28,6 +35,8 @@ export function problemOf(error: TabError, decision: string, exposeDetail: boole
     decision,
     ...(exposeDetail && !POLICY_CODES.has(error.code) && { detail: error.detail }),
   };
+  problems.add(problem);
+  return problem;
 }
 
 function wwwAuthenticate({ code, hints }: TabError): string {

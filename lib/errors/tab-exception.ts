@@ -12,7 +12,7 @@ export class TabException extends HttpException {
   readonly decision: string;
 
   constructor(error: TabError, decision: string, exposeDetail = false) {
-    super({ ...problemOf(error, decision, exposeDetail) }, error.status, { cause: error });
+    super(problemOf(error, decision, exposeDetail) as object, error.status, { cause: error });
     this.error = error;
     this.decision = decision;
   }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { OnModuleInit } from '@nestjs/common';
-import type { HttpAdapterHost } from '@nestjs/core';
+import type { AbstractHttpAdapter, HttpAdapterHost } from '@nestjs/core';
+import { isTabProblem } from '../errors/answer.js';
 import type { HttpReply, HttpRequest } from './http-exchange.js';
 
 /** Method and target as they came off the wire. */
@@ -35,6 +36,18 @@ function rememberFastifyReply(request: { raw: IncomingMessage }, reply: HttpRepl
   done();
 }
 
+/** Sends a problem document as the media type that was set for it: the adapters of Nest 11 call every error body JSON. */
+function keepProblemType(adapter: AbstractHttpAdapter): void {
+  const reply = adapter.reply.bind(adapter) as (response: AnsweringReply, body: unknown, status?: number) => unknown;
+  adapter.reply = (response: AnsweringReply, body: unknown, status?: number) =>
+    isTabProblem(body) ? response.status(body.status).send(JSON.stringify(body)) : reply(response, body, status);
+}
+
+/** What Express and Fastify replies have in common for answering. */
+interface AnsweringReply {
+  status(code: number): { send(body: string): unknown };
+}
+
 type Hooked = { addHook?(name: 'onRequest', hook: typeof rememberFastifyReply): unknown };
 
 /** Watches the HTTP server beneath the application: what arrives, and how the application was created. */
@@ -58,6 +71,7 @@ export class HttpPlatform implements OnModuleInit {
     // An application without HTTP has no adapter, or one that does nothing.
     if (typeof adapter?.registerParserMiddleware !== 'function') return;
     if (adapter.getType?.() === 'fastify') adapter.getInstance<Hooked>().addHook?.('onRequest', rememberFastifyReply);
+    keepProblemType(adapter);
     // `rawBody` is an option of the application that no provider can read; it passes by when the parsers are registered.
     const register = adapter.registerParserMiddleware.bind(adapter);
     adapter.registerParserMiddleware = (prefix?: string, rawBody?: boolean) => {

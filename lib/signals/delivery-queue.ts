@@ -105,7 +105,6 @@ export class DeliveryQueue {
   }
 
   #pause(milliseconds: number): Promise<void> {
-    if (this.#closing) return Promise.resolve();
     return new Promise((resolve) => {
       const cancel = this.#settings.after(milliseconds, resolve);
       this.#wake = () => {

@@ -73,10 +73,16 @@ function checkVersion({ claims, app, instance, blockedVersions }: AppraisalInput
   }
 }
 
+/** Whether the format is among those asked for; that of an attestation which has expired, only beside `none`. */
+function isGoodFormat(instance: AppraisedInstance, formats: TrustRequirement['formats'], now: number): boolean {
+  if (formats === 'any') return true;
+  return formats.includes(instance.format) && (now < instance.attestationExpiresAt || formats.includes('none'));
+}
+
 /** Ensures that the instance was attested in a good enough way, and recently enough; attesting anew mends it. */
 function checkAttestation({ instance, now }: AppraisalInput, requirement: TrustRequirement): void {
   const { formats, attestationMaxAge } = requirement;
-  if (formats !== 'any' && !formats.includes(instance.format)) throw stepUp('attestation format is not good enough');
+  if (!isGoodFormat(instance, formats, now)) throw stepUp('attestation format is not good enough');
   if (attestationMaxAge !== null && !isFreshlyAttested(instance, attestationMaxAge, now)) {
     throw stepUp('attestation is too old', attestationMaxAge);
   }

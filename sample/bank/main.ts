@@ -12,7 +12,7 @@ async function main(): Promise<void> {
   console.log(welcome(config));
 }
 
-function welcome({ port, origins, notes }: BankConfig): string {
+function welcome({ port, origins, notes, operatorKey }: BankConfig): string {
   const url = `http://localhost:${port}`;
   return [
     '',
@@ -24,10 +24,17 @@ function welcome({ port, origins, notes }: BankConfig): string {
     `  curl -i ${url}/health                            open: 200`,
     `  curl -i ${url}/accounts                          no TAB token: 401 missing_token`,
     `  curl -s ${url}/.well-known/tab-configuration     what a client needs to know`,
-    '  npm run demo                                             an honest client, and ten ways to be refused',
+    ...operatorHint(url, operatorKey),
+    '  npm run demo                                             an honest client, and what becomes of others',
     'Ctrl-C ends it.',
     '',
   ].join('\n');
+}
+
+/** The key itself stays where it was written. */
+function operatorHint(url: string, operatorKey: string | undefined): string[] {
+  if (operatorKey === undefined) return [];
+  return [`  curl -H "Authorization: Operator $OPERATOR_KEY" ${url}/operator/decisions`];
 }
 
 main().catch((error: unknown) => {

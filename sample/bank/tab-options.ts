@@ -3,7 +3,7 @@ import { clientAttestation } from 'nestjs-tab/attestation';
 import { typeOrmDecisions, typeOrmStores } from 'nestjs-tab/typeorm';
 import type { AccessTokens } from './auth/access-tokens.js';
 import type { BankConfig } from './config.js';
-import { POLICIES } from './policies.js';
+import { bankPolicies } from './policies.js';
 
 /** The app that may enrol. Its platform is `node`, so that it can be tried without a phone. */
 export const BANK_APP = { id: 'com.example.bank', platform: 'node', minVersion: '1.0.0' } as const;
@@ -19,16 +19,17 @@ const PROBES = ['debugger', 'hooking', 'tamper'] as const;
 
 /** What the bank asks of TAB. */
 export function tabOptions(config: BankConfig, tokens: AccessTokens): TabOptions {
+  const policies = bankPolicies(config.attesterJwks !== undefined);
   return {
     origins: config.origins,
     apps: apps(config),
-    policy: POLICIES.default,
-    policies: POLICIES,
+    policy: policies.default,
+    policies: { ...policies },
     mode: config.mode,
     credential: (token) => tokens.verify(token),
     stores: typeOrmStores({ clock: config.clock }),
     decisions: { store: typeOrmDecisions() },
-    signals: signals(config),
+    ...signals(config),
     secrets: config.tabSecrets,
     limits: { enrolmentsPerMinute: 600 },
     clock: config.clock,
@@ -49,6 +50,8 @@ function apps({ attesterJwks }: BankConfig): TabAppOptions[] {
   return [unattested, attested];
 }
 
-function signals({ transmitter }: BankConfig): TabOptions['signals'] {
-  return transmitter && { receive: { audience: BANK_AUDIENCE, transmitters: [transmitter] } };
+/** Only who is told about transmitters listens to any. */
+function signals({ transmitter }: BankConfig): Pick<TabOptions, 'signals'> {
+  if (transmitter === undefined) return {};
+  return { signals: { receive: { audience: BANK_AUDIENCE, transmitters: [transmitter] } } };
 }

@@ -11,10 +11,12 @@ describe('the environment of the bank', () => {
       origins: ['http://localhost:3000', 'http://127.0.0.1:3000'],
       database: { type: 'better-sqlite3', file: ':memory:' },
       tabSecrets: 'random',
+      mode: 'enforce',
     });
+    for (const name of ['operatorKey', 'attesterJwks', 'transmitter'] as const) expect(config[name]).toBeUndefined();
     expect(config.jwtSecret).toHaveLength(32);
     expect(config.jwtSecret).not.toEqual(readConfig({}, 3000).jwtSecret);
-    for (const name of ['DATABASE_FILE', 'TAB_SECRETS', 'JWT_SECRET'])
+    for (const name of ['DATABASE_FILE', 'TAB_SECRETS', 'JWT_SECRET', 'OPERATOR_KEY'])
       expect(config.notes.join()).toContain(`${name} `);
   });
 
@@ -25,6 +27,9 @@ describe('the environment of the bank', () => {
         TAB_SECRETS: `${SECRET}1,${SECRET}2`,
         JWT_SECRET: SECRET,
         DATABASE_FILE: '/data/bank.sqlite',
+        OPERATOR_KEY: SECRET,
+        ATTESTER_JWKS: '{"keys":[{"kty":"EC"}]}',
+        TAB_MODE: 'enforce',
       },
       3000,
     );
@@ -33,16 +38,41 @@ describe('the environment of the bank', () => {
       database: { type: 'better-sqlite3', file: '/data/bank.sqlite' },
       tabSecrets: [`${SECRET}1`, `${SECRET}2`],
       jwtSecret: new TextEncoder().encode(SECRET),
+      operatorKey: SECRET,
+      attesterJwks: { keys: [{ kty: 'EC' }] },
+      mode: 'enforce',
       notes: [],
     });
   });
 
   it('never has a secret in what is told', () => {
-    expect(readConfig({ JWT_SECRET: 'tooshort', TAB_SECRETS: SECRET }, 3000).notes.join()).not.toMatch(/tooshort|xxx/);
+    const env = { JWT_SECRET: 'tooshort', TAB_SECRETS: SECRET, OPERATOR_KEY: SECRET };
+    expect(readConfig(env, 3000).notes.join()).not.toMatch(/tooshort|xxx/);
   });
 
   it('refuses a short JWT_SECRET in production', () => {
     expect(() => readConfig({ JWT_SECRET: 'short', NODE_ENV: 'production' }, 3000)).toThrow(BankConfigError);
+  });
+
+  it.each(['short', 'x'.repeat(31), `${SECRET} with spaces`, `${SECRET}é`])(
+    'refuses OPERATOR_KEY %j, unquoted',
+    (key) => {
+      expect(() => readConfig({ OPERATOR_KEY: key }, 3000)).toThrow(/^OPERATOR_KEY: (?!.*(short|xxx))/);
+    },
+  );
+
+  it.each(['x', '{}', '[]', 'null', '{"keys":[]}', '{"keys":"private"}'])('refuses ATTESTER_JWKS %j', (jwks) => {
+    expect(() => readConfig({ ATTESTER_JWKS: jwks }, 3000)).toThrow(BankConfigError);
+    expect(() => readConfig({ ATTESTER_JWKS: jwks }, 3000)).toThrow(/^ATTESTER_JWKS: (?!.*private)/);
+  });
+
+  it('says when it only watches, and refuses a mode that there is not', () => {
+    const config = readConfig({ TAB_MODE: 'monitor' }, 3000);
+    expect(config.mode).toBe('monitor');
+    expect(config.notes.join()).toContain('TAB_MODE ');
+    for (const mode of ['watch', 'off', 'Monitor']) {
+      expect(() => readConfig({ TAB_MODE: mode }, 3000)).toThrow(BankConfigError);
+    }
   });
 
   it.each<[string | undefined, number]>([

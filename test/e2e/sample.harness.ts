@@ -1,7 +1,15 @@
 import type { AddressInfo } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
 import type { DataSourceOptions } from 'typeorm';
-import { createDefender, memoryKeyStore, type Defender, type KeyStore } from 'nestjs-tab/defender';
+import {
+  createDefender,
+  memoryKeyStore,
+  type ClientAttester,
+  type Defender,
+  type KeyStore,
+  type ProbeResult,
+} from 'nestjs-tab/defender';
+import type { AttestationIssuer } from 'nestjs-tab/testing';
 import { createBankApp } from '../../sample/bank/bank-app.js';
 import { readConfig, type BankConfig } from '../../sample/bank/config.js';
 import type { DatabaseSettings } from '../../sample/bank/database/database-settings.js';
@@ -47,6 +55,16 @@ export class TestClock {
 export interface ClientOptions {
   readonly clock?: () => number;
   readonly keyStore?: KeyStore;
+  /** With one, the app is the attested one. */
+  readonly attester?: ClientAttester | undefined;
+}
+
+/** The service behind an attested app: attests the key of whoever asks. */
+export function attesterOf(issuer: AttestationIssuer): ClientAttester {
+  return {
+    format: 'client-attestation',
+    attest: async ({ publicKey, app }) => ({ jwt: await issuer.issue({ sub: app.id, publicKey }) }),
+  };
 }
 
 /** What a login answers. */
@@ -61,21 +79,28 @@ export class BankClient {
   readonly defender: Defender;
   readonly keyStore: KeyStore;
   accessToken = '';
+  /** What the probes answer from now on; others than the declared ones may be added. */
+  readonly answers: Record<string, ProbeResult> = { debugger: 'clear', hooking: 'clear', tamper: 'clear' };
   /** What was sent last, to send again. */
   last: { path: string; init: RequestInit } | undefined;
   #turn = 0;
 
   constructor(
     private readonly banks: readonly RunningBank[],
-    { clock, keyStore = memoryKeyStore() }: ClientOptions = {},
+    { clock, keyStore = memoryKeyStore(), attester }: ClientOptions = {},
   ) {
     this.keyStore = keyStore;
     this.defender = createDefender({
       api: ORIGIN,
-      app: { id: 'com.example.bank', ver: '1.0.0', platform: 'node' },
+      app: { id: attester ? 'com.example.bank.attested' : 'com.example.bank', ver: '1.0.0', platform: 'node' },
       keyStore,
+      attester,
       clock,
-      probes: ['debugger', 'hooking', 'tamper'].map((name) => ({ name, run: () => 'clear' as const })),
+      reenrolWait: 0,
+      evidenceMaxAge: 0,
+      probes: [
+        { name: 'x-test-all', run: () => ({ found: this.#answering('found'), clear: this.#answering('clear') }) },
+      ],
       fetch: (input, init = {}) => {
         this.last = { path: (input instanceof Request ? input.url : input.toString()).slice(ORIGIN.length), init };
         return fetch(`${this.#next().url}${this.last.path}`, init);
@@ -114,6 +139,10 @@ export class BankClient {
   async balances(): Promise<Record<string, number>> {
     const accounts = (await (await this.send('GET', '/accounts')).json()) as { id: string; balance: number }[];
     return Object.fromEntries(accounts.map(({ id, balance }) => [id, balance]));
+  }
+
+  #answering(result: ProbeResult): string[] {
+    return Object.keys(this.answers).filter((name) => this.answers[name] === result);
   }
 
   #next(): RunningBank {

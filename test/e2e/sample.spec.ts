@@ -294,6 +294,8 @@ describe('what a thief has', () => {
 
   it('a whole request, to send again', async () => {
     expect(told(await alice.send('POST', '/transfers', transfer()))).toBe('201');
+    expect(told(await alice.repeat())).toBe('401 use_tab_nonce');
+    expect(told(await alice.send('GET', '/accounts'))).toBe('200');
     expect(told(await alice.repeat())).toBe('401 replayed_token');
   });
 });

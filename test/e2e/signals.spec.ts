@@ -1,24 +1,38 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { APP_GUARD, APP_INTERCEPTOR, HttpAdapterHost } from '@nestjs/core';
-import { of } from 'rxjs';
+import { map } from 'rxjs';
 import { TabGuard, TabInstances, TabSessions } from 'nestjs-tab';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SignalReceiver } from '../../lib/signals/receiver.js';
 import { signalsController } from '../../lib/signals/receiver.controller.js';
 import { logSignals } from '../../lib/signals/signal-log.js';
+import { SignalTransmitter } from '../../lib/signals/transmitter.js';
 import { SignalsPlatform } from '../../lib/signals/signals-platform.js';
 import type { SignalReceiverOptions } from '../../lib/signals/signals.types.js';
 import { TabRuntime } from '../../lib/tab-runtime.js';
 import { startApp, type AppSetup, type TestApp } from '../utils/http/app.js';
 import { PLATFORMS, type Platform } from '../utils/http/platforms.js';
-import { exchange, type Answer, type WireRequest } from '../utils/http/wire.js';
-import { aSet, AUDIENCE, COMPLIANCE, idp, ISS, opaque, SESSION_REVOKED, stranger } from '../unit/signals/fixture.js';
+import { exchange, parseAnswer, sendOctets, type Answer, type WireRequest } from '../utils/http/wire.js';
+import {
+  aSet,
+  AUDIENCE,
+  COMPLIANCE,
+  idp,
+  ISS,
+  KID,
+  opaque,
+  SESSION_REVOKED,
+  stranger,
+} from '../unit/signals/fixture.js';
 
 const TYPE = 'application/secevent+jwt';
 
 class Wrapping implements NestInterceptor {
-  intercept(_context: ExecutionContext, _next: CallHandler) {
-    return of({ data: 'replaced' });
+  intercept(context: ExecutionContext, next: CallHandler) {
+    if (context.getHandler().name !== 'receive') return next.handle();
+    return next.handle().pipe(map(() => ({ data: 'replaced' })));
   }
 }
 
@@ -125,9 +139,9 @@ describe.each(PLATFORMS)('signals on $name', (platform: Platform) => {
         ],
       },
     );
-    const answer = await push('nonsense');
-    // An interceptor that never calls the handler leaves it to nobody; one that maps the result cannot change it.
-    expect(answer.status).not.toBe(401);
+    expectRefused(await push('nonsense'), 'invalid_request');
+    const device = await app.device().enrolled();
+    expectTaken(await push(aSet({ claims: suspending(device.id) })));
   });
 
   it('are refused in the words of RFC 8935', async () => {
@@ -197,6 +211,14 @@ describe.each(PLATFORMS)('signals on $name', (platform: Platform) => {
     expectRefused(await push('x'.repeat(65_536)), 'invalid_request');
   });
 
+  it('that never end are answered once they are too long', async () => {
+    await start();
+    const head = `POST /tab/events HTTP/1.1\r\nHost: x\r\nContent-Type: ${TYPE}\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`;
+    const octets = await sendOctets(app.port, Buffer.from(head + chunk.repeat(5)));
+    expectRefused(parseAnswer(octets), 'invalid_request', 413);
+  });
+
   it('carry the configured Authorization, once', async () => {
     const secret = 'Bearer 0123456789abcdef';
     await start({ authorization: secret });
@@ -256,5 +278,59 @@ describe.each(PLATFORMS)('signals on $name', (platform: Platform) => {
     const device = await app.device().enrolled();
     expectTaken(await push(aSet({ claims: suspending(device.id) })));
     expectRefused(await push('nonsense'), 'invalid_request');
+  });
+
+  it('come from our own transmitter, over the real network', async () => {
+    const authorization = 'Bearer 0123456789abcdef';
+    await start({ authorization });
+    const device = await app.device().enrolled();
+    const transmitter = new SignalTransmitter({
+      iss: ISS,
+      key: idp.privateKey,
+      kid: KID,
+      alg: 'ES256',
+      receivers: [{ url: `${app.origin}/tab/events`, audience: AUDIENCE, authorization }],
+      clock: app.clock.read,
+    });
+    transmitter.emit({ instanceId: device.id, action: 'suspend', threats: ['root'], at: app.clock.read() });
+    await transmitter.close();
+    expect(transmitter.counts).toMatchObject([{ delivered: 1, failed: 0, dropped: 0, queued: 0 }]);
+    expect(await statusOf(device.id)).toBe('suspended');
+  });
+
+  it('tell our own transmitter why they are refused', async () => {
+    await start();
+    const warnings: string[] = [];
+    const options = {
+      iss: 'https://evil.example',
+      key: idp.privateKey,
+      kid: KID,
+      alg: 'ES256',
+      clock: app.clock.read,
+    } as const;
+    const receivers = [{ url: `${app.origin}/tab/events`, audience: AUDIENCE }];
+    const transmitter = new SignalTransmitter({ ...options, receivers }, (message) => warnings.push(message));
+    transmitter.emit({ instanceId: 'x', action: 'suspend', threats: [], at: app.clock.read() });
+    await transmitter.close();
+    expect(warnings).toEqual([expect.stringMatching(/status 400 invalid_issuer$/)]);
+  });
+});
+
+describe('a receiver that redirects', () => {
+  it('leads neither token nor authorization elsewhere', async () => {
+    const seen: string[] = [];
+    const server = createServer((request, response) => {
+      seen.push(request.url ?? '');
+      response.writeHead(307, { location: '/elsewhere' }).end();
+    });
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const receivers = [{ url: `http://127.0.0.1:${port}/events`, audience: 'a', authorization: 'Bearer x' }];
+    const transmitter = new SignalTransmitter({ iss: ISS, key: idp.privateKey, kid: KID, alg: 'ES256', receivers });
+    transmitter.emit({ instanceId: 'x', action: 'suspend', threats: [], at: 0 });
+    await transmitter.close();
+    server.close();
+    expect(seen).toEqual(['/events']);
+    expect(transmitter.counts).toMatchObject([{ failed: 1 }]);
   });
 });

@@ -1,8 +1,6 @@
-import { TabSessions } from 'nestjs-tab';
-import { createBankApp } from '../bank-app.js';
-import { readConfig } from '../config.js';
-import { findFreePort } from '../free-port.js';
-import { ATTEMPTS, type Attempt } from './attempts.js';
+import type { Attempt } from './attempt.js';
+import { ATTEMPTS } from './attempts.js';
+import { openBank } from './demo-bank.js';
 import { clearScene, setScene, type Scene } from './scene.js';
 
 /** One line of the outcome. */
@@ -15,19 +13,15 @@ export interface DemoRow {
 
 /** Starts a bank of its own, in memory and on a free port, tries everything over HTTP, and ends the bank. */
 export async function runDemo(attempts: readonly Attempt[] = ATTEMPTS): Promise<DemoRow[]> {
-  const port = await findFreePort();
-  const app = await createBankApp(readConfig({}, port), { logger: ['error', 'fatal'] });
+  const bank = await openBank();
   try {
-    await app.listen(port, '127.0.0.1');
-    const scene = await setScene(`http://127.0.0.1:${port}`, (id) =>
-      app.get(TabSessions).revoke(id, 'reported stolen'),
-    );
+    const scene = await setScene(bank);
     const rows: DemoRow[] = [];
     for (const attempt of attempts) rows.push(await tryOut(attempt, scene));
     await clearScene(scene);
     return rows;
   } finally {
-    await app.close();
+    await bank.close();
   }
 }
 

@@ -1,7 +1,9 @@
 import type { MintRequest } from 'nestjs-tab/defender';
+import type { DemoBank } from './demo-bank.js';
 import { createDevice, createThiefsDevice, type Device } from './device.js';
+import { attesterBy } from './services.js';
 
-/** Cents that the honest transfer moves. */
+/** Cents that an honest transfer moves. */
 export const AMOUNT = 2_500;
 
 /** Somebody who has logged in. */
@@ -14,44 +16,72 @@ export interface Customer {
 
 /** Everybody who plays a part. */
 export interface Scene {
+  readonly bank: DemoBank;
   readonly api: string;
   readonly alice: Customer;
+  /** Alice too, with the attested app. */
+  readonly attested: Customer;
   readonly bob: Customer;
   /** Enrolled, and with a copy of Alice's session. */
   readonly thief: Device;
-  /** What an operator does. */
-  revokeSession(id: string): Promise<unknown>;
 }
 
-/** Alice and Bob log in, each on a device of their own. */
-export async function setScene(api: string, revokeSession: Scene['revokeSession']): Promise<Scene> {
-  const alice = await logIn(api, 'alice', 'alice-secret');
-  const bob = await logIn(api, 'bob', 'bob-secret');
-  return { api, alice, bob, thief: await createThiefsDevice(api, alice.device), revokeSession };
+/** Alice and Bob log in, each on devices of their own. */
+export async function setScene(bank: DemoBank): Promise<Scene> {
+  const { api, attester, clock } = bank;
+  const alice = await logIn(bank, 'alice');
+  const bob = await logIn(bank, 'bob');
+  const attested = await logIn(bank, 'alice', createDevice(api, { clock: clock.now, attester: attesterBy(attester) }));
+  return { bank, api, alice, attested, bob, thief: await createThiefsDevice(api, clock.now, alice.device) };
 }
 
 /** Closes the clients. */
-export async function clearScene({ alice, bob, thief }: Scene): Promise<void> {
-  for (const { defender } of [alice.device, bob.device, thief]) await defender.close();
+export async function clearScene({ alice, attested, bob, thief }: Scene): Promise<void> {
+  for (const { defender } of [alice.device, attested.device, bob.device, thief]) await defender.close();
+}
+
+/** Somebody logs in; by default on a new device, which nobody attests. */
+export async function logIn(
+  { api, clock }: DemoBank,
+  username: 'alice' | 'bob',
+  device: Device = createDevice(api, { clock: clock.now }),
+): Promise<Customer> {
+  const response = await device.defender.fetch(`${api}/auth/login`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ username, password: `${username}-secret` }),
+  });
+  if (response.status !== 200) throw new Error(`${username} could not log in: ${response.status}`);
+  const { accessToken, sessionId } = (await response.json()) as { accessToken: string; sessionId: string };
+  return { device, accessToken, sessionId, account: await readAccount(api, device, accessToken) };
+}
+
+/** Asks for the accounts of a customer. */
+export function readAccounts(api: string, { device, accessToken }: Pick<Customer, 'device' | 'accessToken'>) {
+  return device.defender.fetch(`${api}/accounts`, { headers: bearer(accessToken) });
 }
 
 /** The first account of a customer, as the bank has it now. */
 export async function readAccount(api: string, device: Device, accessToken: string): Promise<Customer['account']> {
-  const response = await device.defender.fetch(`${api}/accounts`, { headers: bearer(accessToken) });
+  const response = await readAccounts(api, { device, accessToken });
   const [account] = (await response.json()) as Customer['account'][];
   if (response.status !== 200 || !account) throw new Error(`GET /accounts was answered ${response.status}`);
   return account;
 }
 
 /** A transfer from Alice to Bob, as her app describes it. */
-export function transferOf({ api, alice, bob }: Scene, amount = AMOUNT): MintRequest & { url: string } {
+export function transferOf(
+  { api, alice, bob }: Scene,
+  amount = AMOUNT,
+  { accessToken }: Customer = alice,
+): MintRequest & { url: string } {
   const order = { from: alice.account.id, to: bob.account.id, amount };
   return {
     method: 'POST',
     url: `${api}/transfers`,
     content: new TextEncoder().encode(JSON.stringify(order)),
     contentType: 'application/json',
-    credential: alice.accessToken,
+    credential: accessToken,
   };
 }
 
@@ -61,18 +91,6 @@ export function callOf(request: MintRequest, token?: string): [url: string | URL
   if (request.contentType !== undefined) headers.set('Content-Type', request.contentType);
   if (token !== undefined) headers.set('TAB-Token', token);
   return [request.url, { method: request.method, headers, body: request.content?.slice() }];
-}
-
-async function logIn(api: string, username: string, password: string): Promise<Customer> {
-  const device = createDevice(api);
-  const response = await device.defender.fetch(`${api}/auth/login`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ username, password }),
-  });
-  if (response.status !== 200) throw new Error(`${username} could not log in: ${response.status}`);
-  const { accessToken, sessionId } = (await response.json()) as { accessToken: string; sessionId: string };
-  return { device, accessToken, sessionId, account: await readAccount(api, device, accessToken) };
 }
 
 function bearer(accessToken: string): Record<string, string> {

@@ -1,9 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { TabInstances } from '../../../lib/bindings/tab-instances.js';
 import { TabSessions, type SessionServiceSettings, type SessionStart } from '../../../lib/bindings/tab-sessions.js';
 import type { TabErrorCode } from '../../../lib/errors/codes.js';
+import { TabError } from '../../../lib/errors/tab-error.js';
 import { TabException } from '../../../lib/errors/tab-exception.js';
 import { markProvenance, type TrustContext } from '../../../lib/trust/trust-context.js';
+import { sessionRefusal } from '../../../lib/verifier/decision-record.js';
 import {
   aKey,
   anInstanceOf,
@@ -283,6 +285,60 @@ describe('TabSessions for operators', () => {
     ).toBe(true);
     expect((await sessions.list('bob'))[0]?.endedAt).toBeNull();
     expect(await sessions.revoke('unknown', 'x')).toBe(false);
+  });
+});
+
+describe('refused session changes', () => {
+  it('are recorded under an id of their own, which the answer quotes', async () => {
+    const { world, contextOf } = await setUp({}, { session: true });
+    const records: [TabErrorCode, string, TrustContext][] = [];
+    const settings = { ...world.settings, verifiesCredentials: false, exposeDetail: false };
+    const sessions = new TabSessions(settings, (error, trust) => {
+      records.push([error.code, error.detail, trust]);
+      return `record-${records.length}`;
+    });
+    const context = await contextOf(within);
+    const reused = await sessions
+      .bind(context, { subject: 'bob', credential: CREDENTIAL })
+      .catch((error: unknown) => error);
+    expect(reused).toMatchObject({ decision: 'record-1', error: { code: 'invalid_session' } });
+    expect((reused as TabException).getResponse()).toMatchObject({ decision: 'record-1' });
+    await world.settings.bindings.suspend(world.key.id, { reason: 'x', at: NOW }, []);
+    await expect(sessions.bind(context, START)).rejects.toMatchObject({ decision: 'record-2' });
+    expect(records).toEqual([
+      ['invalid_session', 'a credential found on the request cannot start a session', context],
+      ['instance_suspended', 'instance is suspended', context],
+    ]);
+  });
+
+  it('are not recorded where they are mistakes of the application, or none', async () => {
+    const { world, contextOf } = await setUp();
+    const record = vi.fn(() => 'id');
+    const sessions = new TabSessions({ ...world.settings, verifiesCredentials: false, exposeDetail: false }, record);
+    const context = await contextOf();
+    await expect(sessions.bind(context, { subject: '' })).rejects.toThrow(TypeError);
+    await sessions.bind(context, START);
+    expect(record).not.toHaveBeenCalled();
+  });
+
+  it('record whom they are about, and no credential', async () => {
+    const { contextOf } = await setUp({}, { session: true });
+    const context = await contextOf(within, REQUIRED);
+    const record = sessionRefusal(new TabError('invalid_session', 'why'), context, NOW * 1000);
+    expect(record).toMatchObject({
+      at: NOW * 1000,
+      outcome: 'refused',
+      enforced: true,
+      category: 'invalid',
+      code: 'invalid_session',
+      detail: `session change in request ${context.decision}: why`,
+      instanceId: aKey().id,
+      sessionId: SESSION_ID,
+      subject: 'alice',
+    });
+    expect(record.id).not.toBe(context.decision);
+    const unverified = { verified: false, code: 'stale_token', decision: 'd' } as const;
+    expect(sessionRefusal(new TabError('stale_token', 'why'), unverified, 1)).not.toHaveProperty('instanceId');
   });
 });
 

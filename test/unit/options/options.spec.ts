@@ -4,7 +4,7 @@ import { TabConfigError } from '../../../lib/errors/tab-error.js';
 import { memoryStores } from '../../../lib/stores/memory/index.js';
 import type { TabAppOptions, TabOptions } from '../../../lib/tab-options.js';
 import { TabRuntime } from '../../../lib/tab-runtime.js';
-import { NOW, SECRET, TestClock } from '../../utils/core/index.js';
+import { aKey, anInstanceOf, NOW, SECRET, TestClock } from '../../utils/core/index.js';
 
 const APP: TabAppOptions = { id: 'com.example.app', platform: 'android', allowUnattested: true };
 const attester = { format: 'fake', reach: 'tee', examine: () => () => Promise.reject(new Error('x')) } as const;
@@ -160,6 +160,29 @@ describe('bad options fail with a message that says what to write', () => {
     ['a negative sweep interval', options({ sweepInterval: -1 }), /^sweepInterval: /],
     ['a limit of 0', options({ limits: { enrolmentsPerMinute: 0 } }), /^limits\.enrolmentsPerMinute: /],
     ['half a limit', options({ limits: { challengesPerMinute: 0.5 } }), /^limits\.challengesPerMinute: /],
+    [
+      'a misspelt option',
+      options({ polices: {} } as never),
+      /^TabModule options: unknown member 'polices'; write one of /,
+    ],
+    [
+      'a misspelt member of an app',
+      app({ suspendon: ['root'] } as never),
+      /^apps\['com\.example\.app'\]: unknown member 'suspendon'/,
+    ],
+    ['a misspelt member of token', options({ token: { lifeTime: 30 } }), /^token: unknown member 'lifeTime'/],
+    [
+      'a misspelt limit',
+      options({ limits: { enrolmentPerMinute: 5 } }),
+      /^limits: unknown member 'enrolmentPerMinute'/,
+    ],
+    [
+      'a misspelt member of credential',
+      options({ credential: { verifier: 1 } }),
+      /^credential: unknown member 'verifier'/,
+    ],
+    ['a clock that is none', options({ clock: 5 }), /^clock: write a function/],
+    ['a clock of dates', options({ clock: () => new Date(NaN) }), /^clock: write a function that returns milliseconds/],
     ['an unknown mode', options({ mode: 'off' }), /^mode: write one of 'enforce', 'monitor'/],
     ['an unknown signature mode', options({ signature: 'gpu' }), /^signature: write one of 'auto', 'sync', 'pool'/],
     ['a credential that is null', options({ credential: null }), /^credential: write a function, or/],
@@ -234,10 +257,18 @@ describe('TabRuntime', () => {
 
   it('starts with stores, or a factory of them', async () => {
     const stores = memoryStores();
+    let asked = 0;
     for (const given of [stores, { create: () => stores }, { create: () => Promise.resolve(stores) }]) {
       const runtime = new TabRuntime(options({ stores: given }));
       await runtime.start(lookup);
-      expect([runtime.nonces, runtime.bindings]).toEqual([stores.nonces, stores.bindings]);
+      // Stores may be wrapped to be measured: what counts is that these are the ones asked.
+      const key = String((asked += 1)).padStart(22, 'k');
+      const later = Math.floor(Date.now() / 1000) + 100;
+      expect(await runtime.nonces.claim(key, later)).toBe(true);
+      expect(await stores.nonces.claim(key, later)).toBe(false);
+      expect(runtime.nonces.volatility).toEqual(stores.nonces.volatility);
+      await runtime.bindings.saveInstance(anInstanceOf(aKey(), { id: key }));
+      expect((await stores.bindings.load({ instanceId: key })).instance?.id).toBe(key);
     }
   });
 

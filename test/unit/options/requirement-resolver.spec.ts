@@ -117,6 +117,36 @@ describe('RequirementResolver', () => {
     expect(new RequirementResolver().isSkipped(aHandler(declared))).toBe(skipped),
   );
 
+  it.each<[string, ('skip' | 'trust' | 'both' | 'nothing')[], boolean]>([
+    // Classes from the base to the one through which the handler is called.
+    ['a base that skips', ['skip', 'nothing'], true],
+    ['a base that skips, a class that asks for trust', ['skip', 'trust'], false],
+    ['two levels between them', ['skip', 'nothing', 'nothing', 'trust'], false],
+    ['two levels below them', ['skip', 'trust', 'nothing', 'nothing'], false],
+    ['a base that asks for trust', ['trust', 'nothing'], false],
+    ['a base that asks for trust, a class that skips', ['trust', 'skip'], true],
+    ['back and forth', ['trust', 'skip', 'trust', 'skip', 'trust'], false],
+    ['both on the base', ['both', 'nothing'], false],
+    ['both on the base, a class that skips', ['both', 'skip'], true],
+  ])('the nearest class counts: %s', (_what, words, skipped) => {
+    const { controller, handler } = aHandler();
+    const derived = words.reduce((base, word) => {
+      class Derived extends (base as new () => object) {}
+      if (word === 'skip' || word === 'both') TrustSkipped(true)(Derived);
+      if (word === 'trust' || word === 'both') TrustDeclared({})(Derived);
+      return Derived;
+    }, controller);
+    const resolver = new RequirementResolver();
+    expect(resolver.isSkipped({ controller: derived, handler })).toBe(skipped);
+    expect(resolver.isContradictory({ controller: derived, handler })).toBe(words.includes('both'));
+    expect(resolver.isSkipped({ controller, handler })).toBe(false);
+    // The word on the handler itself is the nearest of all.
+    const open = aHandler({ skipHandler: true }).handler;
+    expect(resolver.isSkipped({ controller: derived, handler: open })).toBe(true);
+    const guarded = aHandler({ onHandler: {} }).handler;
+    expect(resolver.isSkipped({ controller: derived, handler: guarded })).toBe(false);
+  });
+
   it.each<[string, Declared, boolean]>([
     ['nothing', {}, false],
     ['trust on the class', { onClass: {} }, false],

@@ -177,6 +177,10 @@ describe('a token that is not accepted changes nothing', () => {
     ['a complex subject of members that are not looked at', complex({ tenant: opaque('t') })],
     ['a known user on an unknown device', complex({ user: user('alice'), device: opaque('nothing') })],
     ['a known user with a device that is not understood', complex({ user: user('alice'), device: user('d') })],
+    [
+      'a known device with a user that is not understood',
+      complex({ user: { format: 'email', email: 'a@b.example' }, device: opaque(INSTANCE) }),
+    ],
     ["a session in another user's name", complex({ session: opaque(SESSION_ID), user: user('bob') })],
     ['a session on another device', complex({ session: opaque(SESSION_ID), device: opaque('other') })],
     ['an unknown session of a known user', complex({ session: opaque('unknown-session'), user: user('alice') })],
