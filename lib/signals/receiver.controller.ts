@@ -1,4 +1,4 @@
-import { Controller, Inject, Post, Req, Res, VERSION_NEUTRAL, type Type } from '@nestjs/common';
+import { Controller, Inject, NotFoundException, Post, Req, Res, VERSION_NEUTRAL, type Type } from '@nestjs/common';
 import { SkipTrust } from '../decorators/skip-trust.js';
 import { rawOf, setReplyHeader, type HttpReply, type HttpRequest } from '../guards/http-exchange.js';
 import { HeaderFields } from '../token/request.js';
@@ -39,13 +39,16 @@ function refuse(reply: SignalReply, error: SignalError): void {
 
 /** The endpoint of RFC 8935; `signalsController` gives it its path. */
 abstract class Signals {
-  @Inject(SignalReceiver) protected readonly receiver!: SignalReceiver;
+  /** Null where the application receives no signals: whether it does may be known only after the routes are. */
+  @Inject(SignalReceiver) protected readonly receiver!: SignalReceiver | null;
 
   @Post('events')
   async receive(@Req() request: HttpRequest, @Res() reply: SignalReply): Promise<void> {
+    const { receiver } = this;
+    if (receiver === null) throw new NotFoundException();
     try {
-      this.receiver.authorize(new HeaderFields(rawOf(request).rawHeaders).values('authorization'));
-      await this.receiver.receive(readSetContent(request));
+      receiver.authorize(new HeaderFields(rawOf(request).rawHeaders).values('authorization'));
+      await receiver.receive(readSetContent(request));
       sendEmpty(reply, 202);
     } catch (error) {
       refuse(reply, asSignalError(error));
@@ -53,7 +56,7 @@ abstract class Signals {
   }
 }
 
-/** `POST {prefix}/events`: where transmitters push Security Event Tokens. Needs `SignalReceiver` and `SignalsPlatform` as providers. */
+/** `POST {prefix}/events`: where transmitters push Security Event Tokens. Needs `SignalReceiver`, or null for it, and `SignalsPlatform` as providers. */
 export function signalsController(prefix: string): Type {
   @SkipTrust()
   @Controller({ path: prefix, version: VERSION_NEUTRAL })

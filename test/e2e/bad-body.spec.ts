@@ -139,6 +139,8 @@ describe.each(PLATFORMS)('a body on $name', (platform) => {
     async (type) => {
       const answer = await device.send({ method: 'POST', body: BINARY, type });
       if (platform.name === 'fastify' && type !== 'text/plain') expectNeverReached(answer, 415);
+      // Some versions of Fastify refuse octets that are not text before any guard is asked.
+      else if (platform.name === 'fastify' && answer.status === 400) expectNeverReached(answer, 400);
       else expectRefusal(answer, 'request_mismatch');
       const unbound = await device.send({
         method: 'POST',
@@ -147,6 +149,7 @@ describe.each(PLATFORMS)('a body on $name', (platform) => {
         claims: { bh: undefined, ct: undefined },
       });
       if (platform.name === 'fastify' && type !== 'text/plain') expectNeverReached(unbound, 415);
+      else if (platform.name === 'fastify' && unbound.status === 400) expectNeverReached(unbound, 400);
       else expectRefusal(unbound, 'request_mismatch');
     },
   );

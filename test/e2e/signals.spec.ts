@@ -129,6 +129,20 @@ describe.each(PLATFORMS)('signals on $name', (platform: Platform) => {
     expect(await statusOf(device.id)).toBe('suspended');
   });
 
+  it('are nothing that is there, where none are received', async () => {
+    const providers = [
+      { provide: SignalReceiver, useFactory: () => null },
+      {
+        provide: SignalsPlatform,
+        inject: [HttpAdapterHost],
+        useFactory: (host: HttpAdapterHost) => new SignalsPlatform(host),
+      },
+    ];
+    app = await startApp(platform, { controllers: [signalsController('tab')], providers });
+    expect((await push(aSet({ claims: { iat: now() } }))).status).toBe(404);
+    expect(app.storeCalls).toEqual([]);
+  });
+
   it('need no TAB token where everything is guarded, and no interceptor changes the answer', async () => {
     await start(
       {},
