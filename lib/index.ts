@@ -12,7 +12,9 @@ export type { HttpReply, HttpRequest } from './guards/http-exchange.js';
 
 export { TabApps } from './bindings/tab-apps.js';
 export { TabInstances } from './bindings/tab-instances.js';
-export { TabSessions, type SessionStart } from './bindings/tab-sessions.js';
+export type { SessionStart } from './bindings/session-start.js';
+export type { SessionEnd } from './bindings/session-watch.js';
+export { TabSessions } from './bindings/tab-sessions.js';
 export { BindingStore } from './bindings/binding-store.js';
 export type {
   AppInstance,
@@ -48,6 +50,16 @@ export { TabVerifier } from './verifier/tab-verifier.js';
 export type { AcceptedVerification, RefusedVerification, Verification } from './verifier/verification.js';
 export type { CredentialFacts, CredentialSettings, CredentialVerifier } from './verifier/settings.js';
 export { HeaderFields, type RequestContent, type TabRequest } from './token/request.js';
+
+export { trustBreaks, type TrustBreak } from './signals/trust-break.js';
+export { SignalTransmitter } from './signals/transmitter.js';
+export type {
+  SignalReceiverOptions,
+  SignalTarget,
+  SignalTransmitterOptions,
+  SignalTransmitterTrust,
+  TabSignalsOptions,
+} from './signals/signals.types.js';
 
 export type { TrustContext, UnverifiedTrust, VerifiedTrust } from './trust/trust-context.js';
 export { DECISION_CATEGORIES, type DecisionCategory, type TrustDecision } from './trust/trust-decision.js';

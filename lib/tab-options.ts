@@ -1,5 +1,6 @@
 import type { Attester } from './attestation/attester.js';
 import type { EnrolmentLimits } from './enrolment/enrolment.service.js';
+import type { TabSignalsOptions } from './signals/signals.types.js';
 import type { TabStores, TabStoresFactory } from './stores/stores.types.js';
 import type { TabDecisionsOptions } from './telemetry/tab-decisions.js';
 import type { TabAlgorithm } from './token/claims.types.js';
@@ -58,6 +59,8 @@ export interface TabOptions {
   readonly exposeDetail?: boolean;
   /** Where decision records are kept (default: the last 10,000 in memory), and what is taken out of them first. */
   readonly decisions?: Pick<TabDecisionsOptions, 'store' | 'redact' | 'queueSize'>;
+  /** Continuous trust by standard events: takes and sends Shared Signals (CAEP 1.0). Default neither. */
+  readonly signals?: TabSignalsOptions;
   /** Accepted signature algorithms; ES256 is always among them. Default ES256 only. */
   readonly algorithms?: readonly TabAlgorithm[];
   /** Where signatures are verified. Default `'auto'`: on the main thread when idle, on the thread pool under load. */

@@ -37,6 +37,7 @@ const OPTION_MEMBERS = [
   'mode',
   'exposeDetail',
   'decisions',
+  'signals',
   'algorithms',
   'signature',
   'token',

@@ -1,5 +1,6 @@
 import { ConfigurableModuleBuilder, type Type } from '@nestjs/common';
 import { discoveryController, endpointsController } from './enrolment/endpoints.controller.js';
+import { signalsController } from './signals/receiver.controller.js';
 import { DEFAULT_PREFIX, TAB_ENDPOINTS, TAB_OPTIONS } from './tab.constants.js';
 import type { TabEndpointOptions, TabOptions, TabOptionsFactory } from './tab-options.js';
 
@@ -15,7 +16,7 @@ const DEFAULT_EXTRAS: TabModuleExtras = { isGlobal: true, endpoints: { prefix: D
 
 /** The endpoints' controllers, decorated as the application wants them. */
 function controllersOf(prefix: string, decorators: readonly ClassDecorator[]): Type[] {
-  const controllers = [endpointsController(prefix), discoveryController()];
+  const controllers = [endpointsController(prefix), discoveryController(), signalsController(prefix)];
   for (const controller of controllers) for (const decorate of decorators) decorate(controller);
   return controllers;
 }

@@ -1,5 +1,8 @@
 import { Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryModule, ModuleRef } from '@nestjs/core';
+import { SessionWatch } from './bindings/session-watch.js';
+import { SignalTransmitter } from './signals/transmitter.js';
+import { trustBreaks } from './signals/trust-break.js';
 import type { ProviderLookup } from './stores/stores.types.js';
 import { TAB_EXPORTS, TAB_PROVIDERS } from './tab.providers.js';
 import { ConfigurableModuleClass } from './tab.module-definition.js';
@@ -15,12 +18,14 @@ export class TabModule extends ConfigurableModuleClass implements OnModuleInit, 
   readonly #moduleRef: ModuleRef;
   readonly #runtime: TabRuntime;
   readonly #decisions: TabDecisions;
+  readonly #watch: SessionWatch;
 
-  constructor(moduleRef: ModuleRef, runtime: TabRuntime, decisions: TabDecisions) {
+  constructor(moduleRef: ModuleRef, runtime: TabRuntime, decisions: TabDecisions, watch: SessionWatch) {
     super();
     this.#moduleRef = moduleRef;
     this.#runtime = runtime;
     this.#decisions = decisions;
+    this.#watch = watch;
   }
 
   /** Takes the stores into use; they may need providers of the application, such as its `DataSource`. */
@@ -28,9 +33,23 @@ export class TabModule extends ConfigurableModuleClass implements OnModuleInit, 
     const lookup: ProviderLookup = (token) => this.#moduleRef.get(token as never, { strict: false });
     await this.#runtime.start(lookup);
     await this.#decisions.start(lookup);
+    const breaks = trustBreaks(this.#decisions.stream);
+    this.#transmitter?.follow(breaks);
+    // What the verifier ends goes past the services that tell the watch otherwise.
+    breaks.subscribe(({ action, instanceId, sessionId }) => {
+      if (action === 'revoke-session') this.#watch.notify(sessionId as string, 'revoked by a breach');
+      else this.#watch.notifyInstance(instanceId, action === 'suspend' ? 'instance_suspended' : 'instance_revoked');
+    });
   }
 
   async onModuleDestroy(): Promise<void> {
     await this.#decisions.close();
+    this.#watch.close();
+    await this.#transmitter?.close();
+  }
+
+  /** Null where nobody is told when trust breaks. */
+  get #transmitter(): SignalTransmitter | null {
+    return this.#moduleRef.get<SignalTransmitter | null>(SignalTransmitter);
   }
 }

@@ -1,5 +1,6 @@
-import type { Provider } from '@nestjs/common';
+import { Logger, type Provider } from '@nestjs/common';
 import { DiscoveryService, HttpAdapterHost } from '@nestjs/core';
+import { SessionWatch } from './bindings/session-watch.js';
 import { TabApps } from './bindings/tab-apps.js';
 import { TabInstances } from './bindings/tab-instances.js';
 import { TabSessions } from './bindings/tab-sessions.js';
@@ -13,6 +14,10 @@ import { TabGuard } from './guards/tab.guard.js';
 import { TAB_ENDPOINTS, TAB_OPTIONS } from './tab.constants.js';
 import { checkMembers } from './tab-options.check.js';
 import type { TabOptions } from './tab-options.js';
+import { SignalReceiver } from './signals/receiver.js';
+import { logSignals } from './signals/signal-log.js';
+import { SignalsPlatform } from './signals/signals-platform.js';
+import { SignalTransmitter } from './signals/transmitter.js';
 import { TabRuntime } from './tab-runtime.js';
 import { TabSweeper } from './tab.sweeper.js';
 import { TabDecisions } from './telemetry/tab-decisions.js';
@@ -42,13 +47,48 @@ export const TAB_PROVIDERS: Provider[] = [
     useFactory: (runtime: TabRuntime, decisions: TabDecisions) =>
       new TabVerifier(runtime, (decision) => decisions.record(decision)),
   },
+  {
+    provide: SignalsPlatform,
+    inject: [HttpAdapterHost],
+    useFactory: (host: HttpAdapterHost) => new SignalsPlatform(host),
+  },
+  {
+    provide: SignalReceiver,
+    inject: [TAB_OPTIONS, TabRuntime, TabInstances, TabSessions],
+    useFactory: ({ signals }: TabOptions, settings: TabRuntime, instances: TabInstances, sessions: TabSessions) => {
+      if (signals?.receive === undefined) return null;
+      return new SignalReceiver(
+        signals.receive,
+        { settings, instances, sessions },
+        logSignals(new Logger('TabSignals')),
+      );
+    },
+  },
+  {
+    provide: SignalTransmitter,
+    inject: [TAB_OPTIONS, TabRuntime],
+    useFactory: ({ signals }: TabOptions, { clock }: TabRuntime) => {
+      if (signals?.transmit === undefined) return null;
+      return new SignalTransmitter({ clock, ...signals.transmit }, (message) => new Logger('TabSignals').warn(message));
+    },
+  },
   { provide: TabApps, inject: [TabRuntime], useFactory: (runtime: TabRuntime) => new TabApps(runtime) },
-  { provide: TabInstances, inject: [TabRuntime], useFactory: (runtime: TabRuntime) => new TabInstances(runtime) },
+  {
+    provide: SessionWatch,
+    inject: [TabRuntime],
+    useFactory: (runtime: TabRuntime) =>
+      new SessionWatch(runtime, { warn: (message) => new Logger('TabSessions').warn(message) }),
+  },
+  {
+    provide: TabInstances,
+    inject: [TabRuntime, SessionWatch],
+    useFactory: (runtime: TabRuntime, watch: SessionWatch) => new TabInstances(runtime, watch),
+  },
   {
     provide: TabSessions,
-    inject: [TabRuntime, TabDecisions],
-    useFactory: (runtime: TabRuntime, decisions: TabDecisions) =>
-      new TabSessions(runtime, (error, trust) => {
+    inject: [TabRuntime, SessionWatch, TabDecisions],
+    useFactory: (runtime: TabRuntime, watch: SessionWatch, decisions: TabDecisions) =>
+      new TabSessions(runtime, watch, (error, trust) => {
         const decision = sessionRefusal(error, trust, runtime.clock());
         decisions.record(decision);
         return decision.id;

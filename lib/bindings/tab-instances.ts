@@ -1,6 +1,7 @@
 import type { BindingStore } from './binding-store.js';
 import { secondsOf } from '../token/clock.js';
 import type { AppInstance, Breach, BreachFilter, InstanceFilter } from './binding.types.js';
+import type { SessionWatch } from './session-watch.js';
 import { callStore } from './store-call.js';
 
 /** What the binding services share. */
@@ -14,9 +15,12 @@ export interface BindingServiceSettings {
 /** For operators: looks instances up, suspends and revokes them. Effective from the next request on, on every node. */
 export class TabInstances {
   readonly #settings: BindingServiceSettings;
+  readonly #watch: SessionWatch | undefined;
 
-  constructor(settings: BindingServiceSettings) {
+  /** @param watch told of what ends here, so that long-lived connections close at once */
+  constructor(settings: BindingServiceSettings, watch?: SessionWatch) {
     this.#settings = settings;
+    this.#watch = watch;
   }
 
   /** The instance with this id, whatever its status. */
@@ -33,13 +37,17 @@ export class TabInstances {
    * @param threats that must be `clear` in the evidence which ends the suspension
    * @returns false when the instance is unknown or revoked
    */
-  suspend(id: string, reason: string, threats: readonly string[] = []): Promise<boolean> {
-    return this.#call((store) => store.suspend(id, this.#ending(reason), threats));
+  async suspend(id: string, reason: string, threats: readonly string[] = []): Promise<boolean> {
+    const suspended = await this.#call((store) => store.suspend(id, this.#ending(reason), threats));
+    if (suspended) this.#watch?.notifyInstance(id, 'instance_suspended');
+    return suspended;
   }
 
   /** Ends an instance for ever, with all its sessions. False when it is unknown or revoked already. */
-  revoke(id: string, reason: string): Promise<boolean> {
-    return this.#call((store) => store.revoke(id, this.#ending(reason)));
+  async revoke(id: string, reason: string): Promise<boolean> {
+    const revoked = await this.#call((store) => store.revoke(id, this.#ending(reason)));
+    if (revoked) this.#watch?.notifyInstance(id, 'instance_revoked');
+    return revoked;
   }
 
   /** Instances in id order; page with `after`. */

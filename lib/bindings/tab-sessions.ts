@@ -1,30 +1,19 @@
-import { randomBytes } from 'node:crypto';
+import type { Observable } from 'rxjs';
 import { secondsOf } from '../token/clock.js';
 import { refusalHeaders } from '../errors/answer.js';
 import { TabError } from '../errors/tab-error.js';
 import { TabException } from '../errors/tab-exception.js';
 import type { Challenges } from '../token/challenge.js';
-import { sha256OfField } from '../token/digest.js';
 import { provenanceOf, type TrustContext, type TrustProvenance, type VerifiedTrust } from '../trust/trust-context.js';
 import type { BindingStore } from './binding-store.js';
 import type { AppInstance, BoundSession } from './binding.types.js';
+import { checkSessionStart, credentialHashOf, newSession, type SessionStart } from './session-start.js';
+import { SessionWatch, type SessionEnd } from './session-watch.js';
 import { callStore } from './store-call.js';
 import type { BindingServiceSettings } from './tab-instances.js';
 
-/** Seconds that a session lasts unless `ttl` says otherwise: 12 hours. */
-export const DEFAULT_SESSION_TTL = 12 * 3600;
 /** Seconds for which the credential before a refresh stays valid (PROTOCOL section 11). */
 export const PREVIOUS_CREDENTIAL_VALID = 30;
-
-/** What a session is bound to, besides the instance that asked for it. */
-export interface SessionStart {
-  /** The user, as the application names it. Must just have been authenticated in this very request. */
-  readonly subject: string;
-  /** The credential that the application issues with the session; later requests must carry it. Required where no `credential` verifier is configured. */
-  readonly credential?: string;
-  /** Seconds; default 12 hours. */
-  readonly ttl?: number;
-}
 
 /** What the session service needs. */
 export interface SessionServiceSettings extends BindingServiceSettings {
@@ -40,11 +29,20 @@ export type RefusalRecorder = (error: TabError, trust: TrustContext) => string;
 /** Starts, refreshes and ends sessions bound to app instances (PROTOCOL section 11). */
 export class TabSessions {
   readonly #settings: SessionServiceSettings;
+  readonly #watch: SessionWatch;
   readonly #record: RefusalRecorder;
 
-  /** @param record default: the record of the request itself is quoted */
-  constructor(settings: SessionServiceSettings, record: RefusalRecorder = (_error, trust) => trust.decision) {
+  /**
+   * @param watch told of what ends here
+   * @param record default: the record of the request itself is quoted
+   */
+  constructor(
+    settings: SessionServiceSettings,
+    watch: SessionWatch = new SessionWatch(settings),
+    record: RefusalRecorder = (_error, trust) => trust.decision,
+  ) {
     this.#settings = settings;
+    this.#watch = watch;
     this.#record = record;
   }
 
@@ -58,8 +56,8 @@ export class TabSessions {
    */
   async bind(trust: TrustContext, start: SessionStart): Promise<BoundSession> {
     return this.#answering(trust, async (verified, provenance) => {
-      this.#checkStart(start, provenance);
-      const session = this.#newSession(verified, start);
+      checkSessionStart(start, provenance, this.#settings.verifiesCredentials);
+      const session = newSession(verified.instance.id, start, this.#now());
       const outcome = await this.#call((store) => store.bind(session));
       if (outcome === 'credential_taken')
         throw new TabError('invalid_session', 'credential belonged to another session, which is ended');
@@ -83,7 +81,7 @@ export class TabSessions {
       if (session === undefined)
         throw new TypeError("TabSessions.rebind: the route must require a session (session: 'required')");
       const now = this.#now();
-      const credentialHash = hashOf(credential);
+      const credentialHash = credentialHashOf(credential);
       const change = {
         sessionId: session.id,
         instanceId: instance.id,
@@ -108,13 +106,25 @@ export class TabSessions {
   }
 
   /** Ends a session; refused from the next request on, on every node. False when it is unknown or has ended already. */
-  revoke(id: string, reason: string): Promise<boolean> {
-    return this.#call((store) => store.endSession(id, this.#ending(reason)));
+  async revoke(id: string, reason: string): Promise<boolean> {
+    const ended = await this.#call((store) => store.endSession(id, this.#ending(reason)));
+    if (ended) this.#watch.notify(id, reason);
+    return ended;
   }
 
   /** Ends all sessions of a user, on all instances; returns how many. */
-  revokeSubject(subject: string, reason: string): Promise<number> {
-    return this.#call((store) => store.endSessions(subject, this.#ending(reason)));
+  async revokeSubject(subject: string, reason: string): Promise<number> {
+    const ended = await this.#call((store) => store.endSessions(subject, this.#ending(reason)));
+    this.#watch.notifySubject(subject, reason);
+    return ended;
+  }
+
+  /**
+   * Emits once, and completes, when a session ends: so that an event stream or socket of its user can be closed. At once for
+   * what ends on this node, within two seconds for other nodes and for expiry.
+   */
+  watch(id: string): Observable<SessionEnd> {
+    return this.#watch.watch(id);
   }
 
   /** The sessions of a user that are still kept, ended ones included, newest first. */
@@ -141,40 +151,6 @@ export class TabSessions {
     }
   }
 
-  #checkStart({ subject, credential, ttl }: SessionStart, provenance: TrustProvenance): void {
-    if (typeof subject !== 'string' || subject === '' || subject.length > 255)
-      throw new TypeError('TabSessions.bind: subject must be 1 to 255 characters');
-    if (ttl !== undefined && (!Number.isSafeInteger(ttl) || ttl <= 0))
-      throw new TypeError('TabSessions.bind: ttl must be seconds, a whole number above 0');
-    if (credential === '' || (credential === undefined && !this.#settings.verifiesCredentials)) {
-      throw new TypeError(
-        'TabSessions.bind: name the credential that you issue, or configure `credential` to verify credentials',
-      );
-    }
-    if (!provenance.challenged)
-      throw new TypeError("TabSessions.bind: the route must ask for a challenge (challenge: 'recent' or 'single-use')");
-    // Presenting an access token is not authentication: whoever stole it could bind it to an instance of their own.
-    if (credential !== undefined && hashOf(credential) === provenance.credentialHash) {
-      throw new TabError('invalid_session', 'a credential found on the request cannot start a session');
-    }
-  }
-
-  #newSession(trust: VerifiedTrust, { subject, credential, ttl }: SessionStart): BoundSession {
-    const now = this.#now();
-    return {
-      id: randomBytes(24).toString('base64url'),
-      instanceId: trust.instance.id,
-      subject,
-      credentialHash: credential === undefined ? null : hashOf(credential),
-      previousCredentialHash: null,
-      previousValidUntil: null,
-      createdAt: now,
-      expiresAt: now + (ttl ?? DEFAULT_SESSION_TTL),
-      endedAt: null,
-      endReason: null,
-    };
-  }
-
   async #inactive(instanceId: string): Promise<TabError> {
     const { instance } = await this.#call((store) => store.load({ instanceId }));
     return inactiveError(instance);
@@ -192,11 +168,6 @@ export class TabSessions {
     const { bindings, storeTimeout } = this.#settings;
     return callStore('binding store', storeTimeout, () => call(bindings));
   }
-}
-
-/** Hashed as the header value in which the client will send it: one octet a character. */
-function hashOf(credential: string): string {
-  return sha256OfField(credential);
 }
 
 function inactiveError(instance: AppInstance | undefined): TabError {

@@ -101,7 +101,7 @@ function readAuthorization(authorization: string | undefined): string | undefine
  */
 export function readReceiverOptions(options: SignalReceiverOptions): ReceiverSettings {
   if (!isJsonObject(options)) return fail('give { audience, transmitters }');
-  const { maxAge = SET_MAX_AGE, onDuplicate = 'acknowledge', fetch } = options;
+  const { maxAge = SET_MAX_AGE, onDuplicate = 'refuse', fetch } = options;
   const audience = typeof options.audience === 'string' ? [options.audience] : options.audience;
   if (!Array.isArray(audience) || audience.length === 0 || !audience.every(isName))
     return fail('audience must be the name by which transmitters know this server, or a list of such names');

@@ -39,13 +39,13 @@ function refuse(reply: SignalReply, error: SignalError): void {
 
 /** The endpoint of RFC 8935; `signalsController` gives it its path. */
 abstract class Signals {
-  /** Null where the application receives no signals: whether it does may be known only after the routes are. */
-  @Inject(SignalReceiver) protected readonly receiver!: SignalReceiver | null;
+  /** Undefined where the application receives no signals: whether it does may be known only after the routes are. */
+  @Inject(SignalReceiver) protected readonly receiver: SignalReceiver | undefined;
 
   @Post('events')
   async receive(@Req() request: HttpRequest, @Res() reply: SignalReply): Promise<void> {
     const { receiver } = this;
-    if (receiver === null) throw new NotFoundException();
+    if (receiver === undefined) throw new NotFoundException();
     try {
       receiver.authorize(new HeaderFields(rawOf(request).rawHeaders).values('authorization'));
       await receiver.receive(readSetContent(request));

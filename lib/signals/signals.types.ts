@@ -47,9 +47,9 @@ export interface SignalReceiverOptions {
   /** The exact value of the `Authorization` header that transmitters send, such as `Bearer …`; at least 16 characters. Default: none is asked for. */
   readonly authorization?: string;
   /**
-   * How the same token, delivered again, is answered; nothing changes either way. `'acknowledge'`, the default, is what
-   * RFC 8935 section 2 demands: as if it came for the first time, 202. `'refuse'` answers `invalid_request`.
-   * Another token with a used `jti` is always refused.
+   * How the same token, delivered again, is answered; nothing changes either way. `'refuse'`, the default, answers
+   * `invalid_request`: a `jti` is good once. `'acknowledge'` answers 202, as RFC 8935 section 2 has it, for transmitters
+   * that take a refusal for a failure. Another token with a used `jti` is always refused.
    */
   readonly onDuplicate?: 'acknowledge' | 'refuse';
   /** Fetches published keys. Default the global `fetch`. */

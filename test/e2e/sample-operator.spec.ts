@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { DecisionSummary } from '../../lib/telemetry/decision-summary.js';
-import type { TrustDecision } from 'nestjs-tab';
+import type { DecisionSummary, TrustDecision } from 'nestjs-tab';
 import { BankClient, startBank, TestClock, told, type RunningBank } from './sample.harness.js';
 
 const KEY = 'an-operator-key-of-the-tests-0123456789';

@@ -1,17 +1,14 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
-import { APP_GUARD, APP_INTERCEPTOR, HttpAdapterHost } from '@nestjs/core';
-import { map } from 'rxjs';
+import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { firstValueFrom, map } from 'rxjs';
 import { TabGuard, TabInstances, TabSessions } from 'nestjs-tab';
 import { afterEach, describe, expect, it } from 'vitest';
-import { SignalReceiver } from '../../lib/signals/receiver.js';
-import { signalsController } from '../../lib/signals/receiver.controller.js';
-import { logSignals } from '../../lib/signals/signal-log.js';
 import { SignalTransmitter } from '../../lib/signals/transmitter.js';
-import { SignalsPlatform } from '../../lib/signals/signals-platform.js';
 import type { SignalReceiverOptions } from '../../lib/signals/signals.types.js';
 import { TabRuntime } from '../../lib/tab-runtime.js';
+import { OpenController } from './controllers.js';
 import { startApp, type AppSetup, type TestApp } from '../utils/http/app.js';
 import { PLATFORMS, type Platform } from '../utils/http/platforms.js';
 import { exchange, parseAnswer, sendOctets, type Answer, type WireRequest } from '../utils/http/wire.js';
@@ -29,6 +26,12 @@ import {
 
 const TYPE = 'application/secevent+jwt';
 
+function withResolvers<T>() {
+  let resolve: (value: T) => void = () => undefined;
+  const promise = new Promise<T>((done) => (resolve = done));
+  return { promise, resolve };
+}
+
 class Wrapping implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler) {
     if (context.getHandler().name !== 'receive') return next.handle();
@@ -37,34 +40,14 @@ class Wrapping implements NestInterceptor {
 }
 
 function receiving(options: Partial<SignalReceiverOptions>, setup: AppSetup): AppSetup {
-  const all = { audience: AUDIENCE, transmitters: [{ iss: ISS, jwks: idp.jwks }], ...options };
-  return {
-    ...setup,
-    controllers: [signalsController('tab'), ...(setup.controllers ?? [])],
-    providers: [
-      ...(setup.providers ?? []),
-      {
-        provide: SignalReceiver,
-        inject: [TabRuntime, TabInstances, TabSessions, LOGGER],
-        useFactory: (settings: TabRuntime, instances: TabInstances, sessions: TabSessions, lines: string[]) => {
-          const keep = (line: string) => void lines.push(line);
-          return new SignalReceiver(
-            all,
-            { settings, instances, sessions },
-            logSignals({ log: keep, warn: keep, error: keep }),
-          );
-        },
-      },
-      { provide: LOGGER, useValue: [] },
-      {
-        provide: SignalsPlatform,
-        inject: [HttpAdapterHost],
-        useFactory: (host: HttpAdapterHost) => new SignalsPlatform(host),
-      },
-    ],
+  const receive: SignalReceiverOptions = {
+    audience: AUDIENCE,
+    transmitters: [{ iss: ISS, jwks: idp.jwks }],
+    onDuplicate: 'acknowledge',
+    ...options,
   };
+  return { ...setup, tab: { signals: { receive } } };
 }
-const LOGGER = Symbol('lines');
 
 describe.each(PLATFORMS)('signals on $name', (platform: Platform) => {
   let app: TestApp;
@@ -73,7 +56,8 @@ describe.each(PLATFORMS)('signals on $name', (platform: Platform) => {
   const start = async (options: Partial<SignalReceiverOptions> = {}, setup: AppSetup = {}) => {
     app = await startApp(platform, receiving(options, setup));
   };
-  const lines = () => app.nest.get<string[]>(LOGGER);
+  const lines = () =>
+    app.logs.lines.filter((line) => line.startsWith('signal ')).map((line) => line.replace(/ TabSignals$/, ''));
   const push = (jwt: string | Buffer, change: Partial<WireRequest> = {}): Promise<Answer> =>
     exchange(app.port, {
       method: 'POST',
@@ -130,15 +114,7 @@ describe.each(PLATFORMS)('signals on $name', (platform: Platform) => {
   });
 
   it('are nothing that is there, where none are received', async () => {
-    const providers = [
-      { provide: SignalReceiver, useFactory: () => null },
-      {
-        provide: SignalsPlatform,
-        inject: [HttpAdapterHost],
-        useFactory: (host: HttpAdapterHost) => new SignalsPlatform(host),
-      },
-    ];
-    app = await startApp(platform, { controllers: [signalsController('tab')], providers });
+    app = await startApp(platform, {});
     expect((await push(aSet({ claims: { iat: now() } }))).status).toBe(404);
     expect(app.storeCalls).toEqual([]);
   });
@@ -281,10 +257,49 @@ describe.each(PLATFORMS)('signals on $name', (platform: Platform) => {
       endReason: null,
     };
     await app.nest.get(TabRuntime).bindings.bind(session);
+    const ended = firstValueFrom(app.nest.get(TabSessions).watch(session.id));
     expectTaken(
       await push(aSet({ claims: { iat: now(), sub_id: opaque(session.id), events: { [SESSION_REVOKED]: {} } } })),
     );
     expect((await app.nest.get(TabSessions).list('alice'))[0]?.endedAt).toBe(now());
+    expect(await ended).toMatchObject({ id: session.id });
+  });
+
+  it('go out when trust breaks here, and the session watch hears of it', async () => {
+    const arrived = withResolvers<string>();
+    const server = createServer((request, response) => {
+      const parts: Buffer[] = [];
+      request.on('data', (part: Buffer) => parts.push(part));
+      request.on('end', () => {
+        arrived.resolve(Buffer.concat(parts).toString());
+        response.writeHead(202).end();
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/events`;
+    try {
+      const transmit = {
+        iss: ISS,
+        key: idp.privateKey,
+        kid: KID,
+        alg: 'ES256' as const,
+        receivers: [{ url, audience: AUDIENCE }],
+      };
+      const policy = { session: 'none', onBreach: 'suspend' } as const;
+      app = await startApp(platform, { tab: { policy, signals: { transmit } }, controllers: [OpenController] });
+      const device = await app.device().enrolled();
+      const broken = await device.send({ claims: { rt: { at: now(), found: ['root'], clear: [], sdk: 'x/1' } } });
+      expect([broken.status, broken.header('tab-error')]).toEqual([403, 'insufficient_trust']);
+      expect(await statusOf(device.id)).toBe('suspended');
+      const claims = JSON.parse(
+        Buffer.from((await arrived.promise).split('.')[1] ?? '', 'base64url').toString(),
+      ) as object;
+      expect(claims).toMatchObject({ iss: ISS, aud: AUDIENCE });
+      expect(JSON.stringify(claims)).toContain(device.id);
+      expect(JSON.stringify(claims)).toContain('not-compliant');
+    } finally {
+      server.close();
+    }
   });
 
   it('are taken where the application keeps the octets of every media type', async () => {
@@ -302,7 +317,7 @@ describe.each(PLATFORMS)('signals on $name', (platform: Platform) => {
       iss: ISS,
       key: idp.privateKey,
       kid: KID,
-      alg: 'ES256',
+      alg: 'ES256' as const,
       receivers: [{ url: `${app.origin}/tab/events`, audience: AUDIENCE, authorization }],
       clock: app.clock.read,
     });
@@ -319,7 +334,7 @@ describe.each(PLATFORMS)('signals on $name', (platform: Platform) => {
       iss: 'https://evil.example',
       key: idp.privateKey,
       kid: KID,
-      alg: 'ES256',
+      alg: 'ES256' as const,
       clock: app.clock.read,
     } as const;
     const receivers = [{ url: `${app.origin}/tab/events`, audience: AUDIENCE }];
@@ -340,7 +355,13 @@ describe('a receiver that redirects', () => {
     await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     const receivers = [{ url: `http://127.0.0.1:${port}/events`, audience: 'a', authorization: 'Bearer x' }];
-    const transmitter = new SignalTransmitter({ iss: ISS, key: idp.privateKey, kid: KID, alg: 'ES256', receivers });
+    const transmitter = new SignalTransmitter({
+      iss: ISS,
+      key: idp.privateKey,
+      kid: KID,
+      alg: 'ES256' as const,
+      receivers,
+    });
     transmitter.emit({ instanceId: 'x', action: 'suspend', threats: [], at: 0 });
     await transmitter.close();
     server.close();

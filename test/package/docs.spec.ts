@@ -95,7 +95,7 @@ describe('documentation', () => {
     const app = await start({ imports: [tab], controllers: [AccountsController, AuthController], providers: [DecisionLog] });
     await app.close();
     const passport = (await load('passport.ts')) as never as { providers: never[]; AccountsController: never };
-    for (const file of ['credential.ts', 'attested.ts', 'graded.ts']) {
+    for (const file of ['credential.ts', 'attested.ts', 'graded.ts', 'signals.ts']) {
       const module = (await load(file)) as never as { tab: never };
       const other = await start({ imports: [module.tab], providers: passport.providers, controllers: [passport.AccountsController] });
       expect(other.getHttpServer()).toBeDefined();

@@ -1,8 +1,8 @@
 import { BadRequestException } from '@nestjs/common';
+import type { SummaryKey } from 'nestjs-tab';
 
 /** What a summary may be broken down by. */
-const SUMMARY_KEYS = ['code', 'threat', 'version', 'route'] as const;
-type SummaryKey = (typeof SUMMARY_KEYS)[number];
+const SUMMARY_KEYS: readonly SummaryKey[] = ['code', 'threat', 'version', 'route'];
 
 /** Decisions listed at most. */
 const MAX_LIMIT = 1000;

@@ -1,5 +1,5 @@
 import { Controller, Get, Inject, Query, UseGuards } from '@nestjs/common';
-import { SkipTrust, TabDecisions, type TrustDecision } from 'nestjs-tab';
+import { SkipTrust, TabDecisions, type DecisionSummary, type TrustDecision } from 'nestjs-tab';
 import { BANK_CONFIG, type BankConfig } from '../config.js';
 import { OperatorGuard } from './operator.guard.js';
 import { readListQuery, readSummaryQuery } from './operator-query.js';
@@ -25,7 +25,7 @@ export class OperatorController {
 
   /** How many were accepted, refused and only watched, since a time. */
   @Get('summary')
-  summarize(@Query() query: unknown): ReturnType<TabDecisions['summary']> {
+  summarize(@Query() query: unknown): Promise<DecisionSummary> {
     return this.#decisions.summary(readSummaryQuery(query, this.#config.clock()));
   }
 }

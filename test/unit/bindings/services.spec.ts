@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { TabInstances } from '../../../lib/bindings/tab-instances.js';
-import { TabSessions, type SessionServiceSettings, type SessionStart } from '../../../lib/bindings/tab-sessions.js';
+import type { SessionStart } from '../../../lib/bindings/session-start.js';
+import { TabSessions, type SessionServiceSettings } from '../../../lib/bindings/tab-sessions.js';
 import type { TabErrorCode } from '../../../lib/errors/codes.js';
 import { TabError } from '../../../lib/errors/tab-error.js';
 import { TabException } from '../../../lib/errors/tab-exception.js';
@@ -293,7 +294,7 @@ describe('refused session changes', () => {
     const { world, contextOf } = await setUp({}, { session: true });
     const records: [TabErrorCode, string, TrustContext][] = [];
     const settings = { ...world.settings, verifiesCredentials: false, exposeDetail: false };
-    const sessions = new TabSessions(settings, (error, trust) => {
+    const sessions = new TabSessions(settings, undefined, (error, trust) => {
       records.push([error.code, error.detail, trust]);
       return `record-${records.length}`;
     });
@@ -314,7 +315,11 @@ describe('refused session changes', () => {
   it('are not recorded where they are mistakes of the application, or none', async () => {
     const { world, contextOf } = await setUp();
     const record = vi.fn(() => 'id');
-    const sessions = new TabSessions({ ...world.settings, verifiesCredentials: false, exposeDetail: false }, record);
+    const sessions = new TabSessions(
+      { ...world.settings, verifiesCredentials: false, exposeDetail: false },
+      undefined,
+      record,
+    );
     const context = await contextOf();
     await expect(sessions.bind(context, { subject: '' })).rejects.toThrow(TypeError);
     await sessions.bind(context, START);

@@ -93,7 +93,12 @@ export class SignalWorld {
     this.instances = new TabInstances(this.settings);
     this.sessions = new TabSessions({ ...this.settings, verifiesCredentials: false, exposeDetail: false });
     this.receiver = new SignalReceiver(
-      { audience: AUDIENCE, transmitters: [{ iss: ISS, jwks: idp.jwks, ...transmitter }], ...options },
+      {
+        audience: AUDIENCE,
+        transmitters: [{ iss: ISS, jwks: idp.jwks, ...transmitter }],
+        onDuplicate: 'acknowledge',
+        ...options,
+      },
       { instances: this.instances, sessions: this.sessions, settings: this.settings },
       (record) => this.records.push(record),
     );

@@ -56,7 +56,7 @@ describe('receiver options that cannot work say what to write', () => {
     expect(readReceiverOptions(good)).toMatchObject({
       maxAge: 604_800,
       authorization: undefined,
-      refusesDuplicates: false,
+      refusesDuplicates: true,
     });
   });
 });
