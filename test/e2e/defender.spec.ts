@@ -100,9 +100,18 @@ describe.each(PLATFORMS)('Defender against TabModule on %s', (_name, adapter) =>
   }
 
   const bearer = { authorization: `Bearer ${CREDENTIAL}` };
-  const login = (defender: Defender, api: string) => defender.fetch(`${api}/bank/login`, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } });
+  const login = (defender: Defender, api: string) =>
+    defender.fetch(`${api}/bank/login`, {
+      method: 'POST',
+      body: '{}',
+      headers: { 'content-type': 'application/json' },
+    });
   const transfer = (defender: Defender, api: string, body = '{"amount":1}') =>
-    defender.fetch(`${api}/bank/transfers`, { method: 'POST', body, headers: { ...bearer, 'content-type': 'application/json' } });
+    defender.fetch(`${api}/bank/transfers`, {
+      method: 'POST',
+      body,
+      headers: { ...bearer, 'content-type': 'application/json' },
+    });
 
   afterEach(async () => {
     await Promise.all(running.splice(0).map((app) => app.close()));
@@ -155,7 +164,11 @@ describe.each(PLATFORMS)('Defender against TabModule on %s', (_name, adapter) =>
     const { api, client } = await start({ mode: 'monitor' });
     const defender = client({ clear: ['debugger'] });
     const accounts = await defender.fetch(`${api}/bank/accounts`, { headers: bearer });
-    expect([accounts.status, accounts.headers.get('tab-monitor'), await accounts.json()]).toEqual([200, 'invalid_session', { subject: null }]);
+    expect([accounts.status, accounts.headers.get('tab-monitor'), await accounts.json()]).toEqual([
+      200,
+      'invalid_session',
+      { subject: null },
+    ]);
     const refused = await login(defender, api);
     expect([refused.status, refused.headers.get('tab-error')]).toEqual([403, 'insufficient_trust']);
     expect(defender.session).toBeUndefined();

@@ -57,7 +57,11 @@ const WRONG: readonly Refused[] = [
     { controllers: [guarded('transfer')], tab: { policies: { login: {} } } },
     /no policy 'transfer'.*known: 'login'/,
   ],
-  ['an unknown threat', { controllers: [guarded({ runtime: { require: ROOTED } })] }, /'rooted' is not one of threat names/],
+  [
+    'an unknown threat',
+    { controllers: [guarded({ runtime: { require: ROOTED } })] },
+    /'rooted' is not one of threat names/,
+  ],
   ['an unknown threat of an app', { tab: { apps: [{ ...BANK, suspendOn: ROOTED }] } }, /'rooted' is not a threat name/],
   ['an unknown member', { controllers: [guarded({ sesion: 'none' } as never)] }, /unknown member 'sesion'/],
   ['an unknown choice', { tab: { policy: { challenge: 'always' as never } } }, /policy\.challenge: write one of/],

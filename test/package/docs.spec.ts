@@ -14,7 +14,9 @@ interface Block {
   readonly file: string | undefined;
 }
 
-const PAGES = ['README.md', 'SECURITY.md', ...readdirSync('docs').map((name) => join('docs', name))].filter((name) => name.endsWith('.md'));
+const PAGES = ['README.md', 'SECURITY.md', ...readdirSync('docs').map((name) => join('docs', name))].filter((name) =>
+  name.endsWith('.md'),
+);
 
 function blocksOf(page: string): Block[] {
   return [...readFileSync(page, 'utf8').matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language = '', code = '']) => ({
@@ -69,7 +71,9 @@ describe('documentation', () => {
   });
 
   it('gives exactly the two commands, and they exist', () => {
-    const commands = blocksOf('README.md').filter(({ language }) => language === 'sh').map(({ code }) => code.trim());
+    const commands = blocksOf('README.md')
+      .filter(({ language }) => language === 'sh')
+      .map(({ code }) => code.trim());
     expect(commands).toEqual(['npm ci && npm start', 'npm ci && npm test']);
     const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
     expect(Object.keys(scripts)).toEqual(expect.arrayContaining(['start', 'test', 'demo']));
@@ -89,15 +93,26 @@ describe('documentation', () => {
 
   it('guide: modules start with the controllers and providers shown', async () => {
     const load = publish('docs/guide.md', await freePort());
-    const { tab, AccountsController } = (await load('requirements.ts')) as never as { tab: never; AccountsController: never };
+    const { tab, AccountsController } = (await load('requirements.ts')) as never as {
+      tab: never;
+      AccountsController: never;
+    };
     const { AuthController } = (await load('sessions.ts')) as never as { AuthController: never };
     const { DecisionLog } = (await load('decisions.ts')) as never as { DecisionLog: never };
-    const app = await start({ imports: [tab], controllers: [AccountsController, AuthController], providers: [DecisionLog] });
+    const app = await start({
+      imports: [tab],
+      controllers: [AccountsController, AuthController],
+      providers: [DecisionLog],
+    });
     await app.close();
     const passport = (await load('passport.ts')) as never as { providers: never[]; AccountsController: never };
     for (const file of ['credential.ts', 'attested.ts', 'graded.ts', 'signals.ts']) {
       const module = (await load(file)) as never as { tab: never };
-      const other = await start({ imports: [module.tab], providers: passport.providers, controllers: [passport.AccountsController] });
+      const other = await start({
+        imports: [module.tab],
+        providers: passport.providers,
+        controllers: [passport.AccountsController],
+      });
       expect(other.getHttpServer()).toBeDefined();
       await other.close();
     }
@@ -123,6 +138,9 @@ describe('documentation', () => {
 });
 
 async function start(metadata: Parameters<typeof Test.createTestingModule>[0]): Promise<INestApplication> {
-  const app = (await Test.createTestingModule(metadata).compile()).createNestApplication({ rawBody: true, logger: false });
+  const app = (await Test.createTestingModule(metadata).compile()).createNestApplication({
+    rawBody: true,
+    logger: false,
+  });
   return app.init();
 }
