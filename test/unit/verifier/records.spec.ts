@@ -31,7 +31,7 @@ describe('decision records', () => {
       { session: true },
     );
     const nonce = world.challenge();
-    const parts = { session: true, target: `/accounts?card=4111&token=${CREDENTIAL}` };
+    const parts = { session: true, target: `/accounts?card=4111111111111111&token=${CREDENTIAL}` };
     const spoiled = [
       {},
       { signature: Buffer.alloc(64, 1) },
@@ -59,7 +59,7 @@ describe('decision records', () => {
         sha(CREDENTIAL),
         nonce,
         SECRET,
-        '4111',
+        '4111111111111111',
         'card=',
         world.key.jwk.kty === 'EC' ? world.key.jwk.x : '',
       ]) {
