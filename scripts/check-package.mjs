@@ -14,7 +14,6 @@ const LAZY = [
   'pg',
   'mysql2',
   'better-sqlite3',
-  'jose',
 ];
 const CLIENT_ONLY = ['@nestjs', 'typeorm', 'rxjs', 'passport'];
 
