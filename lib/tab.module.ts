@@ -33,7 +33,7 @@ export class TabModule extends ConfigurableModuleClass implements OnModuleInit, 
     const lookup: ProviderLookup = (token) => this.#moduleRef.get(token as never, { strict: false });
     await this.#runtime.start(lookup);
     await this.#decisions.start(lookup);
-    const breaks = trustBreaks(this.#decisions.stream);
+    const breaks = trustBreaks(this.#decisions.made);
     this.#transmitter?.follow(breaks);
     // What the verifier ends goes past the services that tell the watch otherwise.
     breaks.subscribe(({ action, instanceId, sessionId }) => {

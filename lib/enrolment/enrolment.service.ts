@@ -1,7 +1,8 @@
 import type { AttestationResult, FinishAttestation } from '../attestation/attester.js';
 import { secondsOf } from '../token/clock.js';
 import type { AppInstance } from '../bindings/binding.types.js';
-import { callStore, withDeadline } from '../bindings/store-call.js';
+import { callStore } from '../bindings/store-call.js';
+import { withDeadline } from '../errors/deadline.js';
 import { TabError } from '../errors/tab-error.js';
 import { CHALLENGE_KEPT, challengeClaimKey } from '../token/claim-key.js';
 import type { TabRequest } from '../token/request.js';

@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { checkHeader, parseSignedJwt, verifySignedJwt } from '../attestation/jose/signed-jwt.js';
 import { callStore } from '../bindings/store-call.js';
+import { withDeadline } from '../errors/deadline.js';
 import { sha256OfField } from '../token/digest.js';
 import type { JsonObject } from '../token/json.js';
 import { readEvent, type SignalEvent } from './events.js';
@@ -140,10 +141,12 @@ export class SignalReceiver {
 
   async #find({ claims, transmitter }: VerifiedSet, event: SignalEvent): Promise<Found> {
     const subId = readSubjectId(claims.subId);
+    const { iss, subject } = transmitter;
+    const { storeTimeout } = this.#services.settings;
     const targets: readonly SignalTarget[] =
-      transmitter.subject === undefined
-        ? defaultTargets(subId, event, transmitter.iss)
-        : checkedTargets(await transmitter.subject(subId, event));
+      subject === undefined
+        ? defaultTargets(subId, event, iss)
+        : checkedTargets(await withDeadline('signal subject', storeTimeout, () => subject(subId, event)));
     const found = await findTarget(this.#services, event, targets);
     if (found === undefined) throw new SignalError('invalid_request', 'sub_id names nobody known here');
     return found;

@@ -94,7 +94,10 @@ export class DecisionWriter {
   }
 
   async #drain(): Promise<void> {
-    while (this.#store !== undefined && performance.now() < this.#deadline && this.#nextBatch()) {
+    // What comes in meanwhile is for the next time, so that whoever waits does not wait for ever under a flood.
+    let batches = Math.ceil(this.#queue.size / BATCH) + 1;
+    while (this.#store !== undefined && performance.now() < this.#deadline && batches > 0 && this.#nextBatch()) {
+      batches -= 1;
       if (!(await this.#write(this.#store))) return;
       // Lets requests in between two batches: a store may be synchronous behind its promise.
       await new Promise((resolve) => setImmediate(resolve));

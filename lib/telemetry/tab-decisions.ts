@@ -33,6 +33,7 @@ export interface TabDecisionsOptions {
 /** The record of what was decided, for operators: as a stream, by id, as a list, and as a report. */
 export class TabDecisions {
   readonly #subject = new Subject<TrustDecision>();
+  readonly #made = new Subject<TrustDecision>();
   readonly #redact: DecisionRedaction | undefined;
   readonly #origin: DecisionStore | DecisionStoreFactory;
   readonly #writer: DecisionWriter;
@@ -43,6 +44,12 @@ export class TabDecisions {
 
   /** Every decision as it is made on this node. A subscriber that throws ends the process, as everywhere in RxJS. */
   readonly stream: Observable<TrustDecision> = this.#subject.asObservable();
+
+  /**
+   * Every decision before redaction: for what acts on decisions, such as events to other services. Redaction is for what
+   * operators see; it must not keep a breach from being acted on.
+   */
+  readonly made: Observable<TrustDecision> = this.#made.asObservable();
 
   /** @throws TabConfigError that says what to write instead */
   constructor(options: TabDecisionsOptions = {}) {
@@ -77,6 +84,7 @@ export class TabDecisions {
 
   /** Records a decision. Never throws and never waits: no request is kept up or refused for the sake of its record. */
   record(decision: TrustDecision): void {
+    this.#made.next(decision);
     const record = redactDecision(decision, this.#redact, (error) =>
       this.#log.warn(
         'redact',
@@ -147,6 +155,7 @@ export class TabDecisions {
   /** Brings the last records to the store and ends the stream, at shutdown. */
   async close(): Promise<void> {
     await this.#writer.close();
+    this.#made.complete();
     this.#subject.complete();
   }
 

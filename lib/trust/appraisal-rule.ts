@@ -1,3 +1,4 @@
+import { withDeadline } from '../errors/deadline.js';
 import { TabError } from '../errors/tab-error.js';
 import type { RuntimeEvidence } from '../token/claims.types.js';
 import type { AppraisedInstance } from './appraisal.types.js';
@@ -36,10 +37,11 @@ async function ask(
   rule: AppraisalRule,
   evidence: RuntimeEvidence,
   context: AppraisalContext,
+  timeout: number,
 ): Promise<AppraisalVerdict> {
   const name = rule.name || 'a rule without a name';
   try {
-    return await rule(evidence, context);
+    return await withDeadline(`rule ${name}`, timeout, () => rule(evidence, context));
   } catch (cause) {
     throw new TabError('store_unavailable', `rule ${name} failed`, { cause });
   }
@@ -61,15 +63,20 @@ function settle(verdict: AppraisalVerdict, name: string): string | undefined {
   throw new TabError('store_unavailable', `rule ${name} gave no verdict`);
 }
 
-/** Asks the rules in their order; the first that does not pass refuses. Returns the flags that they raise. */
+/**
+ * Asks the rules in their order; the first that does not pass refuses. Returns the flags that they raise.
+ *
+ * @param timeout milliseconds that one rule may take
+ */
 export async function applyRules(
   rules: readonly AppraisalRule[],
   evidence: RuntimeEvidence,
   context: AppraisalContext,
+  timeout = 5000,
 ): Promise<readonly string[]> {
   const flags: string[] = [];
   for (const rule of rules) {
-    const flag = settle(await ask(rule, evidence, context), rule.name || 'without a name');
+    const flag = settle(await ask(rule, evidence, context, timeout), rule.name || 'without a name');
     if (flag !== undefined) flags.push(flag);
   }
   return flags;

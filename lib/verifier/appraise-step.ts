@@ -34,14 +34,14 @@ function ruleContext({ request, authentic, instance, session, now }: AppraiseSte
   return { app: { id, version: ver }, instance, subject: session?.subject, method, path, now };
 }
 
-async function judge(step: AppraiseStep, app: RegisteredApp): Promise<Appraisal> {
+async function judge(step: AppraiseStep, app: RegisteredApp, timeout: number): Promise<Appraisal> {
   const { authentic, bindings, instance, now, requirement } = step;
   const { claims } = authentic;
   if (requirement.mode === 'enforce') checkSuspendOn({ authentic, app, instance });
   const blockedVersions = bindings.blockedVersions ?? [];
   const appraisal = appraise({ claims, app, instance, blockedVersions, now }, requirement);
   if (requirement.appraise.length === 0) return appraisal;
-  const flags = await applyRules(requirement.appraise, claims.rt, ruleContext(step));
+  const flags = await applyRules(requirement.appraise, claims.rt, ruleContext(step), timeout);
   return { ...appraisal, flags: [...appraisal.flags, ...flags] };
 }
 
@@ -60,11 +60,11 @@ export async function appraiseStep(
   const app = settings.apps.get(instance.appId);
   if (app === undefined) throw new TabError('insufficient_trust', 'app is no longer registered');
   try {
-    return await judge(step, app);
+    return await judge(step, app, settings.storeTimeout);
   } catch (error) {
     if (error instanceof TabError && error.reason === 'breach' && requirement.mode === 'enforce') {
       const facts = { authentic, app, instance, session, requirement, decision, error, now };
-      proven.action = await breaches.respond(facts, claim);
+      await breaches.respond(facts, claim, (action) => (proven.action = action));
     }
     throw error;
   }

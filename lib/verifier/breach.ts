@@ -83,16 +83,20 @@ export class BreachResponder {
    * Acts on a breach and keeps it. Only for a token that won its claim: a replayed report of an old breach must not act on
    * an instance that has recovered since.
    *
-   * @returns the action taken; undefined when the token had been spent
+   * @param onAction told of the action once it is taken, also when keeping its record then fails
    * @throws TabError `store_unavailable` when the action could not be taken; the request is refused either way
    */
-  async respond(facts: BreachFacts, claim: Promise<ClaimOutcome>): Promise<BreachAction | undefined> {
+  async respond(
+    facts: BreachFacts,
+    claim: Promise<ClaimOutcome>,
+    onAction: (action: BreachAction) => void = () => undefined,
+  ): Promise<void> {
     // A claim that failed has not been won; its failure is for its own step, after the policy.
-    if ((await claim.catch(() => undefined)) !== 'won') return undefined;
+    if ((await claim.catch(() => undefined)) !== 'won') return;
     const action = actionOf(facts);
     await this.#act(action, facts);
+    onAction(action);
     await this.#record(action, facts);
-    return action;
   }
 
   async #act(action: BreachAction, facts: BreachFacts): Promise<void> {

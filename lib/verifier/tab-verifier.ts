@@ -1,5 +1,5 @@
 import type { AppInstance, Bindings, BoundSession } from '../bindings/binding.types.js';
-import { withDeadline } from '../bindings/store-call.js';
+import { withDeadline } from '../errors/deadline.js';
 import { TabError } from '../errors/tab-error.js';
 import { checkContentHash } from '../token/binding.js';
 import { secondsOf } from '../token/clock.js';

@@ -23,6 +23,17 @@ describe('TabDecisions', () => {
     expect(await decisions.find('unknown')).toBeUndefined();
   });
 
+  it('tells what acts on decisions of them as they are, whatever operators are shown', async () => {
+    const { decisions, streamed } = someDecisions({ redact: (decision) => ({ ...decision, instanceId: 'hidden' }) });
+    const made: unknown[] = [];
+    decisions.made.subscribe((decision) => made.push(decision));
+    const decision = aDecision({ instanceId: 'an-instance' });
+    decisions.record(decision);
+    expect(made).toEqual([decision]);
+    expect(streamed).toMatchObject([{ instanceId: 'hidden' }]);
+    await decisions.close();
+  });
+
   it('needs no option', async () => {
     const decisions = new TabDecisions();
     decisions.record(aDecision({ at: 5 }));

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { TabError } from '../../../lib/errors/tab-error.js';
 import type { AppraisalRule } from '../../../lib/trust/appraisal-rule.js';
-import { anInstanceOf, aWorld, NOW, outcomeOf, requiring, someEvidence, type World } from '../../utils/core/index.js';
+import { anInstanceOf, aWorld, NOW, outcomeOf, requiring, someEvidence, World } from '../../utils/core/index.js';
 
 const report = (...found: string[]) => ({
   token: { claims: { rt: someEvidence({ found, clear: ['root', 'debugger'] }) } },
@@ -153,5 +153,16 @@ describe('rules of one’s own', () => {
     await world.verify({}, requiring({ appraise: [rule], onBreach: 'revoke-instance' }));
     expect((await stateOf(world))?.status).toBe('active');
     expect(await breachesOf(world)).toEqual([]);
+  });
+});
+
+describe('a rule that never answers', () => {
+  it('refuses the request in time, and is named in the record', async () => {
+    const world = new World({ storeTimeout: 20 });
+    await world.enrol();
+    const asksForEver = () => new Promise<never>(() => undefined);
+    const verification = await world.verify({}, requiring({ appraise: [asksForEver] }));
+    expect(outcomeOf(verification)).toBe('store_unavailable');
+    expect(verification.decision.detail).toContain('asksForEver');
   });
 });
