@@ -1,7 +1,8 @@
 import type { BindingStore } from './binding-store.js';
 import { secondsOf } from '../token/clock.js';
-import type { AppInstance, Breach, BreachFilter, InstanceFilter } from './binding.types.js';
+import type { AppInstance, Breach, BreachFilter, Ending, InstanceFilter } from './binding.types.js';
 import type { SessionWatch } from './session-watch.js';
+import { endingOf } from './ending.js';
 import { callStore } from './store-call.js';
 
 /** What the binding services share. */
@@ -60,8 +61,8 @@ export class TabInstances {
     return this.#call((store) => store.findBreaches(filter));
   }
 
-  #ending(reason: string): { reason: string; at: number } {
-    return { reason: reason.slice(0, 200), at: secondsOf(this.#settings.clock) };
+  #ending(reason: string): Ending {
+    return endingOf(reason, secondsOf(this.#settings.clock));
   }
 
   #call<T>(call: (store: BindingStore) => Promise<T>): Promise<T> {

@@ -6,9 +6,10 @@ import { TabException } from '../errors/tab-exception.js';
 import type { Challenges } from '../token/challenge.js';
 import { provenanceOf, type TrustContext, type TrustProvenance, type VerifiedTrust } from '../trust/trust-context.js';
 import type { BindingStore } from './binding-store.js';
-import type { AppInstance, BoundSession } from './binding.types.js';
+import type { AppInstance, BoundSession, Ending } from './binding.types.js';
 import { checkSessionStart, credentialHashOf, newSession, type SessionStart } from './session-start.js';
 import { SessionWatch, type SessionEnd } from './session-watch.js';
+import { endingOf } from './ending.js';
 import { callStore } from './store-call.js';
 import type { BindingServiceSettings } from './tab-instances.js';
 
@@ -160,8 +161,8 @@ export class TabSessions {
     return secondsOf(this.#settings.clock);
   }
 
-  #ending(reason: string): { reason: string; at: number } {
-    return { reason: reason.slice(0, 200), at: this.#now() };
+  #ending(reason: string): Ending {
+    return endingOf(reason, this.#now());
   }
 
   #call<T>(call: (store: BindingStore) => Promise<T>): Promise<T> {

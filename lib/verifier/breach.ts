@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { AppInstance, BoundSession, Breach } from '../bindings/binding.types.js';
+import { endingOf } from '../bindings/ending.js';
 import { callStore } from '../bindings/store-call.js';
 import { TabError } from '../errors/tab-error.js';
 import { CONTRADICTION, findingsOf } from '../trust/contradiction.js';
@@ -33,6 +34,8 @@ type Finding = Pick<BreachFacts, 'authentic' | 'app' | 'instance'>;
 
 /** Findings for which the app suspends the instance that has them. */
 function suspendingFindings({ authentic, app, instance }: Finding): readonly string[] {
+  // Asked on every request: where nothing suspends, what was found need not be put together a second time.
+  if (app.suspendOn.length === 0) return app.suspendOn;
   const { names } = findingsOf({ claims: authentic.claims, instance });
   return names.filter((name) => app.suspendOn.includes(name));
 }
@@ -103,7 +106,7 @@ export class BreachResponder {
     const { session, error, now } = facts;
     const { bindings, storeTimeout } = this.#settings;
     const { instanceId } = facts.authentic;
-    const ending = { reason: error.detail.slice(0, 200), at: now };
+    const ending = endingOf(error.detail, now);
     const call = (work: () => Promise<unknown>) => callStore('binding store', storeTimeout, work);
     if (action === 'revoke-instance') await call(() => bindings.revoke(instanceId, ending));
     if (action === 'suspend') await call(() => bindings.suspend(instanceId, ending, threatsToClear(facts)));
