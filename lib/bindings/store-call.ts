@@ -1,4 +1,5 @@
 import { unavailable, withDeadline } from '../errors/deadline.js';
+import type { BindingStore } from './binding-store.js';
 import { TabError } from '../errors/tab-error.js';
 
 /**
@@ -14,4 +15,12 @@ export async function callStore<T>(what: string, timeout: number, call: () => Pr
   } catch (error) {
     throw error instanceof TabError && error.hints.retryAfter !== undefined ? error : unavailable(what, error);
   }
+}
+
+/** Calls the binding store, as every service of it does; see `callStore`. */
+export function callBindings<T>(
+  { bindings, storeTimeout }: { readonly bindings: BindingStore; readonly storeTimeout: number },
+  call: (store: BindingStore) => Promise<T>,
+): Promise<T> {
+  return callStore('binding store', storeTimeout, () => call(bindings));
 }

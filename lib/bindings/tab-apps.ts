@@ -2,7 +2,7 @@ import semver from 'semver';
 import { isAppId, isBlockRange } from './binding-arguments.js';
 import type { BindingStore } from './binding-store.js';
 import type { VersionBlock } from './binding.types.js';
-import { callStore } from './store-call.js';
+import { callBindings } from './store-call.js';
 import type { BindingServiceSettings } from './tab-instances.js';
 
 /** The range of every version; blocking it blocks the app. */
@@ -37,28 +37,23 @@ export class TabApps {
       );
     }
     const block = { appId, range: canonical, reason: reason.slice(0, 200), at: this.#now() };
-    const full = await this.#call((store) => writeUnlessFull(store, block));
+    const full = await callBindings(this.#settings, (store) => writeUnlessFull(store, block));
     if (full !== undefined) throw full;
   }
 
   /** Takes back a block, by the range as it was given or as it is listed. False when there is none of this range. */
   unblock(appId: string, range: string): Promise<boolean> {
     // A range that this version cannot read may be blocked all the same, by another one; it must be possible to lift it.
-    return this.#call((store) => store.unblockVersions(appId, canonicalRange(range) ?? range));
+    return callBindings(this.#settings, (store) => store.unblockVersions(appId, canonicalRange(range) ?? range));
   }
 
   /** The blocks of one app, or of all, in the order of app ids and ranges. */
   blocks(appId?: string): Promise<VersionBlock[]> {
-    return this.#call((store) => store.findBlocks(appId));
+    return callBindings(this.#settings, (store) => store.findBlocks(appId));
   }
 
   #now(): number {
     return Math.floor(this.#settings.clock() / 1000);
-  }
-
-  #call<T>(call: (store: BindingStore) => Promise<T>): Promise<T> {
-    const { bindings, storeTimeout } = this.#settings;
-    return callStore('binding store', storeTimeout, () => call(bindings));
   }
 }
 

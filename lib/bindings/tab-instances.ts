@@ -3,7 +3,7 @@ import { secondsOf } from '../token/clock.js';
 import type { AppInstance, Breach, BreachFilter, Ending, InstanceFilter } from './binding.types.js';
 import type { SessionWatch } from './session-watch.js';
 import { endingOf } from './ending.js';
-import { callStore } from './store-call.js';
+import { callBindings } from './store-call.js';
 
 /** What the binding services share. */
 export interface BindingServiceSettings {
@@ -26,7 +26,7 @@ export class TabInstances {
 
   /** The instance with this id, whatever its status. */
   async get(id: string): Promise<AppInstance | undefined> {
-    const { instance } = await this.#call((store) => store.load({ instanceId: id }));
+    const { instance } = await callBindings(this.#settings, (store) => store.load({ instanceId: id }));
     return instance;
   }
 
@@ -39,34 +39,29 @@ export class TabInstances {
    * @returns false when the instance is unknown or revoked
    */
   async suspend(id: string, reason: string, threats: readonly string[] = []): Promise<boolean> {
-    const suspended = await this.#call((store) => store.suspend(id, this.#ending(reason), threats));
+    const suspended = await callBindings(this.#settings, (store) => store.suspend(id, this.#ending(reason), threats));
     if (suspended) this.#watch?.notifyInstance(id, 'instance_suspended');
     return suspended;
   }
 
   /** Ends an instance for ever, with all its sessions. False when it is unknown or revoked already. */
   async revoke(id: string, reason: string): Promise<boolean> {
-    const revoked = await this.#call((store) => store.revoke(id, this.#ending(reason)));
+    const revoked = await callBindings(this.#settings, (store) => store.revoke(id, this.#ending(reason)));
     if (revoked) this.#watch?.notifyInstance(id, 'instance_revoked');
     return revoked;
   }
 
   /** Instances in id order; page with `after`. */
   list(filter: InstanceFilter = {}): Promise<AppInstance[]> {
-    return this.#call((store) => store.findInstances(filter));
+    return callBindings(this.#settings, (store) => store.findInstances(filter));
   }
 
   /** What broke the trust in instances, newest first. Kept for 90 days; ask for a time or an instance to see less. */
   breaches(filter: BreachFilter = {}): Promise<Breach[]> {
-    return this.#call((store) => store.findBreaches(filter));
+    return callBindings(this.#settings, (store) => store.findBreaches(filter));
   }
 
   #ending(reason: string): Ending {
     return endingOf(reason, secondsOf(this.#settings.clock));
-  }
-
-  #call<T>(call: (store: BindingStore) => Promise<T>): Promise<T> {
-    const { bindings, storeTimeout } = this.#settings;
-    return callStore('binding store', storeTimeout, () => call(bindings));
   }
 }

@@ -5,12 +5,11 @@ import { TabError } from '../errors/tab-error.js';
 import { TabException } from '../errors/tab-exception.js';
 import type { Challenges } from '../token/challenge.js';
 import { provenanceOf, type TrustContext, type TrustProvenance, type VerifiedTrust } from '../trust/trust-context.js';
-import type { BindingStore } from './binding-store.js';
 import type { AppInstance, BoundSession, Ending } from './binding.types.js';
 import { checkSessionStart, credentialHashOf, newSession, type SessionStart } from './session-start.js';
 import { SessionWatch, type SessionEnd } from './session-watch.js';
 import { endingOf } from './ending.js';
-import { callStore } from './store-call.js';
+import { callBindings } from './store-call.js';
 import type { BindingServiceSettings } from './tab-instances.js';
 
 /** Seconds for which the credential before a refresh stays valid (PROTOCOL section 11). */
@@ -59,7 +58,7 @@ export class TabSessions {
     return this.#answering(trust, async (verified, provenance) => {
       checkSessionStart(start, provenance, this.#settings.verifiesCredentials);
       const session = newSession(verified.instance.id, start, this.#now());
-      const outcome = await this.#call((store) => store.bind(session));
+      const outcome = await callBindings(this.#settings, (store) => store.bind(session));
       if (outcome === 'credential_taken')
         throw new TabError('invalid_session', 'credential belonged to another session, which is ended');
       if (outcome === 'instance_inactive') throw await this.#inactive(verified.instance.id);
@@ -90,7 +89,7 @@ export class TabSessions {
         previousValidUntil: now + PREVIOUS_CREDENTIAL_VALID,
         now,
       };
-      const outcome = await this.#call((store) => store.rebind(change));
+      const outcome = await callBindings(this.#settings, (store) => store.rebind(change));
       if (outcome !== 'rebound') throw new TabError('invalid_session', `refresh refused: ${outcome}`);
     });
   }
@@ -108,14 +107,14 @@ export class TabSessions {
 
   /** Ends a session; refused from the next request on, on every node. False when it is unknown or has ended already. */
   async revoke(id: string, reason: string): Promise<boolean> {
-    const ended = await this.#call((store) => store.endSession(id, this.#ending(reason)));
+    const ended = await callBindings(this.#settings, (store) => store.endSession(id, this.#ending(reason)));
     if (ended) this.#watch.notify(id, reason);
     return ended;
   }
 
   /** Ends all sessions of a user, on all instances; returns how many. */
   async revokeSubject(subject: string, reason: string): Promise<number> {
-    const ended = await this.#call((store) => store.endSessions(subject, this.#ending(reason)));
+    const ended = await callBindings(this.#settings, (store) => store.endSessions(subject, this.#ending(reason)));
     this.#watch.notifySubject(subject, reason);
     return ended;
   }
@@ -130,7 +129,7 @@ export class TabSessions {
 
   /** The sessions of a user that are still kept, ended ones included, newest first. */
   list(subject: string): Promise<BoundSession[]> {
-    return this.#call((store) => store.findSessions(subject));
+    return callBindings(this.#settings, (store) => store.findSessions(subject));
   }
 
   /** Runs `work` for a verified context; a refusal is answered with the headers of PROTOCOL section 7. */
@@ -153,7 +152,7 @@ export class TabSessions {
   }
 
   async #inactive(instanceId: string): Promise<TabError> {
-    const { instance } = await this.#call((store) => store.load({ instanceId }));
+    const { instance } = await callBindings(this.#settings, (store) => store.load({ instanceId }));
     return inactiveError(instance);
   }
 
@@ -163,11 +162,6 @@ export class TabSessions {
 
   #ending(reason: string): Ending {
     return endingOf(reason, this.#now());
-  }
-
-  #call<T>(call: (store: BindingStore) => Promise<T>): Promise<T> {
-    const { bindings, storeTimeout } = this.#settings;
-    return callStore('binding store', storeTimeout, () => call(bindings));
   }
 }
 
