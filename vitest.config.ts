@@ -9,7 +9,8 @@ export default defineConfig({
       { find: /^nestjs-tab$/, replacement: lib('index.ts') },
       { find: /^nestjs-tab\/typeorm$/, replacement: lib('stores/typeorm/index.ts') },
       { find: /^nestjs-tab\/(passport|attestation|defender|testing)$/, replacement: lib('$1/index.ts') },
-      { find: /^nestjs-tab\/defender\/node$/, replacement: lib('defender/node/index.ts') },
+      { find: /^nestjs-tab\/defender\/(node|web|bridge)$/, replacement: lib('defender/$1/index.ts') },
+      { find: /^nestjs-tab\/defender\/(axios|event-source)$/, replacement: lib('defender/$1.ts') },
     ],
   },
   test: {

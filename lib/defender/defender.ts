@@ -37,10 +37,12 @@ export class Defender {
     const resolved = resolveOptions(options);
     const now = () => Math.floor(resolved.clock() / 1000);
     const { probes, evidenceMaxAge: maxAge, probeTimeout: timeout } = resolved;
+    const instance = new Instance(resolved.keyStore);
+    const facts = () => ({ serverSkews: resolved.apis.flatMap(({ base }) => instance.api(base).skew ?? []) });
     this.#shared = {
       options: resolved,
-      instance: new Instance(resolved.keyStore),
-      meter: new EvidenceMeter({ probes, maxAge, timeout, now }),
+      instance,
+      meter: new EvidenceMeter({ probes, maxAge, timeout, now, facts }),
       closed: this.#closing.signal,
     };
     this.#servers = new Map(resolved.apis.map((api) => [api, this.#connect(api)]));

@@ -1,8 +1,10 @@
 import type { RuntimeEvidence } from '../token/claims.types.js';
-import { PROBE_NAME, type Probe, type ProbeReport, type ProbeResult } from './probe.js';
+import { PROBE_NAME, type Probe, type ProbeFacts, type ProbeReport, type ProbeResult } from './probe.js';
 
 /** At most this many names go into one token (PROTOCOL section 3). */
 const MAX_NAMES = 64;
+
+const NO_FACTS = (): ProbeFacts => ({ serverSkews: [] });
 
 /** A measurement; `at` is the local clock, in seconds. */
 export type Measurement = Omit<RuntimeEvidence, 'sdk'>;
@@ -16,6 +18,8 @@ export interface MeterOptions {
   readonly timeout: number;
   /** Local time, seconds. */
   readonly now: () => number;
+  /** What the probes are told; by default that no server has said anything yet. */
+  readonly facts?: () => ProbeFacts;
 }
 
 /** Runs the probes, all at once, and keeps their result for `maxAge`; concurrent callers share one run. */
@@ -49,8 +53,9 @@ export class EvidenceMeter {
   }
 
   async #measure(): Promise<Measurement> {
-    const { probes, timeout, now } = this.#options;
-    const reports = await Promise.all(probes.map(async (probe) => normalise(probe, await runProbe(probe, timeout))));
+    const { probes, timeout, now, facts = NO_FACTS } = this.#options;
+    const run = async (probe: Probe) => normalise(probe, await runProbe(probe, timeout, facts()));
+    const reports = await Promise.all(probes.map(run));
     const found = [...new Set(reports.flatMap((report) => report.found ?? []))].slice(0, MAX_NAMES);
     // One probe that finds a threat outweighs another that does not.
     const clear = [...new Set(reports.flatMap((report) => report.clear ?? []))].filter((name) => !found.includes(name));
@@ -60,7 +65,7 @@ export class EvidenceMeter {
 }
 
 /** A probe that throws or hangs is reported as `unknown`: its name then appears in neither list. */
-async function runProbe(probe: Probe, timeout: number): Promise<ProbeResult> {
+async function runProbe(probe: Probe, timeout: number, facts: ProbeFacts): Promise<ProbeResult> {
   const limit = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const expired = new Promise<ProbeResult>((resolve) => {
@@ -70,7 +75,7 @@ async function runProbe(probe: Probe, timeout: number): Promise<ProbeResult> {
     }, timeout);
   });
   try {
-    return await Promise.race([(async () => probe.run(limit.signal))(), expired]);
+    return await Promise.race([(async () => probe.run(limit.signal, facts))(), expired]);
   } catch {
     return 'unknown';
   } finally {

@@ -11,6 +11,6 @@ export {
   type KeyStore,
   type StoredSession,
 } from './key-store.js';
-export type { Probe, ProbeReport, ProbeResult } from './probe.js';
-export type { MintRequest, SigningKey } from '../token/mint.js';
+export type { Probe, ProbeFacts, ProbeReport, ProbeResult } from './probe.js';
+export type { MintRequest, RemoteSigningKey, SigningKey, WebCryptoSigningKey } from '../token/mint.js';
 export type { PublicJwk, RuntimeEvidence, TabAlgorithm } from '../token/claims.types.js';

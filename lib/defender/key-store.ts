@@ -1,6 +1,6 @@
 import { exportJWK, generateKeyPair } from 'jose';
 import type { PublicJwk, TabAlgorithm } from '../token/claims.types.js';
-import { publicMembers, type SigningKey } from '../token/mint.js';
+import { publicMembers, type SigningKey, type WebCryptoSigningKey } from '../token/mint.js';
 
 /** A session bound to this instance at one server; `expires` in seconds since the epoch. */
 export interface StoredSession {
@@ -31,9 +31,9 @@ export interface DefenderState {
  * the platform can, readable by its owner only. An instance id is the thumbprint of the key, so a lost key is a new
  * instance.
  */
-export interface KeyStore {
+export interface KeyStore<Key extends SigningKey = SigningKey> {
   /** The key; made at the first call. Concurrent calls, also from other processes, end with one key. */
-  loadKey(): Promise<SigningKey>;
+  loadKey(): Promise<Key>;
   /** The state saved last, or undefined. */
   loadState(): Promise<DefenderState | undefined>;
   saveState(state: DefenderState): Promise<void>;
@@ -42,14 +42,14 @@ export interface KeyStore {
 }
 
 /** A new key pair. `extractable` only where the store must write the key down. Default algorithm ES256. */
-export async function generateKey(algorithm: TabAlgorithm = 'ES256', extractable = false): Promise<SigningKey> {
+export async function generateKey(algorithm: TabAlgorithm = 'ES256', extractable = false): Promise<WebCryptoSigningKey> {
   const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable });
   return { algorithm, privateKey, publicKey: publicMembers((await exportJWK(publicKey)) as PublicJwk) };
 }
 
 /** Keeps a non-extractable key in memory: every start of the process is a new instance. */
-export function memoryKeyStore(options: { algorithm?: TabAlgorithm } = {}): KeyStore {
-  let key: Promise<SigningKey> | undefined;
+export function memoryKeyStore(options: { algorithm?: TabAlgorithm } = {}): KeyStore<WebCryptoSigningKey> {
+  let key: Promise<WebCryptoSigningKey> | undefined;
   let state: DefenderState | undefined;
   return {
     loadKey: () => (key ??= generateKey(options.algorithm)),

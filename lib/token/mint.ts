@@ -39,11 +39,22 @@ export interface TokenFacts {
   readonly exp?: number;
 }
 
-/** A key that signs tokens. */
-export interface SigningKey {
+/** A key that signs tokens: one of WebCrypto, or one that stays elsewhere and signs there. */
+export type SigningKey = WebCryptoSigningKey | RemoteSigningKey;
+
+/** A key of WebCrypto, best not extractable. */
+export interface WebCryptoSigningKey {
   readonly algorithm: TabAlgorithm;
   readonly privateKey: CryptoKey;
   readonly publicKey: PublicJwk;
+}
+
+/** A key in a secure element, an HSM or another process: only its signatures come out. */
+export interface RemoteSigningKey {
+  readonly algorithm: TabAlgorithm;
+  readonly publicKey: PublicJwk;
+  /** Signs these octets, hash included; returns the signature as JWS has it (RFC 7518 section 3: `r ‖ s` for ECDSA). */
+  sign(data: Uint8Array): Promise<Uint8Array>;
 }
 
 /** What an attestation covers at enrolment (PROTOCOL section 5). */
@@ -142,13 +153,21 @@ export function publicMembers(jwk: PublicJwk): PublicJwk {
 
 async function sign(key: SigningKey, header: { alg: string; [name: string]: unknown }, claims: TabClaims) {
   const payload = utf8.encode(JSON.stringify(claims));
-  const token = await new CompactSign(payload).setProtectedHeader(header).sign(key.privateKey);
+  const token = await ('sign' in key
+    ? signRemotely(key, header, payload)
+    : new CompactSign(payload).setProtectedHeader(header).sign(key.privateKey));
   if (token.length > TOKEN_MAX_BYTES) {
     throw new RangeError(
       `The token would have ${token.length} bytes, more than ${TOKEN_MAX_BYTES}: bind fewer headers`,
     );
   }
   return token;
+}
+
+/** Compact serialisation, RFC 7515 section 3.1. */
+async function signRemotely(key: RemoteSigningKey, header: object, payload: Uint8Array): Promise<string> {
+  const input = `${base64url.encode(JSON.stringify(header))}.${base64url.encode(payload)}`;
+  return `${input}.${base64url.encode(await key.sign(utf8.encode(input)))}`;
 }
 
 function sentUrl(input: string | URL): URL {

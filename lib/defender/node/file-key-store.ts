@@ -3,7 +3,7 @@ import { link, mkdir, open, rename, rm, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { exportJWK, importJWK, type JWK } from 'jose';
 import type { PublicJwk, TabAlgorithm } from '../../token/claims.types.js';
-import { publicMembers, thumbprint, type SigningKey } from '../../token/mint.js';
+import { publicMembers, thumbprint, type WebCryptoSigningKey } from '../../token/mint.js';
 import { DefenderError } from '../defender-error.js';
 import { generateKey, type DefenderState, type KeyStore } from '../key-store.js';
 
@@ -29,7 +29,7 @@ const ALGORITHMS: readonly string[] = ['ES256', 'ES384', 'EdDSA', 'PS256', 'RS25
  * links. In memory the key is not extractable.
  * @throws DefenderError `key_store` from its methods, for one when group or others may access the file
  */
-export function fileKeyStore(path: string, options: FileKeyStoreOptions = {}): KeyStore {
+export function fileKeyStore(path: string, options: FileKeyStoreOptions = {}): KeyStore<WebCryptoSigningKey> {
   let ours: string | undefined;
   return {
     async loadKey() {
@@ -139,7 +139,7 @@ async function writeTemporary(
   }
 }
 
-async function toSigningKey(path: string, { algorithm, privateKey }: KeyFile): Promise<SigningKey> {
+async function toSigningKey(path: string, { algorithm, privateKey }: KeyFile): Promise<WebCryptoSigningKey> {
   // The cause is left out: what an import complains about is the key itself.
   const imported = await importJWK(privateKey, algorithm, { extractable: false }).catch(() => undefined);
   if (!(imported instanceof CryptoKey) || imported.type !== 'private') {
