@@ -22,6 +22,7 @@ const APP_MEMBERS = [
   'attestation',
   'allowUnattested',
   'attestationMaxAge',
+  'allowDowngrade',
 ] satisfies (keyof TabAppOptions)[];
 
 const MONTH = 30 * 24 * 3600;
@@ -93,6 +94,7 @@ function readApp(app: TabAppOptions): RegisteredApp {
     suspendOn: readThreats(`${where}.suspendOn`, app.suspendOn),
     attesters,
     allowUnattested: app.allowUnattested === true,
+    allowDowngrade: app.allowDowngrade === true,
     attestationMaxAge: readNumber(`${where}.attestationMaxAge`, app.attestationMaxAge, MONTH, 60, 10 * 365 * 24 * 3600),
   };
 }

@@ -27,6 +27,8 @@ export interface TabAppOptions {
   readonly allowUnattested?: boolean;
   /** Seconds after which an attestation no longer counts. Default 30 days. */
   readonly attestationMaxAge?: number;
+  /** Whether a known key may attest anew with less assurance than before. Default false; a suspension is never ended so. */
+  readonly allowDowngrade?: boolean;
 }
 
 /** Where the module's own endpoints are. */

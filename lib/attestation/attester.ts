@@ -13,7 +13,22 @@ export interface AttestationInput {
   readonly challenge: string;
   /** `SHA-256("tab-enroll-v1" LF origin LF challenge LF app.id LF thumbprint)`, 32 octets (PROTOCOL section 5). */
   readonly binding: Uint8Array;
+  /**
+   * The same with an empty last line in place of the thumbprint, for evidence that is made together with the key and names
+   * it by itself: no platform can put the thumbprint of a key into the challenge that it generates the key with.
+   */
+  readonly keylessBinding: Uint8Array;
+  /** What was proved before, where the key is known already. */
+  readonly previous?: PreviousAttestation;
   readonly now: number;
+}
+
+/** The attestation that an instance has. */
+export interface PreviousAttestation {
+  readonly format: string;
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** The highest assertion counter seen, 0 before any. */
+  readonly counter: number;
 }
 
 /** What a passed attestation proves. */
@@ -27,6 +42,28 @@ export interface AttestationResult {
   readonly claims: Readonly<Record<string, unknown>>;
   /** Seconds since the epoch; the instance counts as assurance `none` from then on. */
   readonly expiresAt: number;
+  /** The assertion counter from which requests go on, judged against `previous.counter`; default 0. */
+  readonly counter?: number;
+  /** For evidence that is good for one enrolment only: its id, spent in the nonce store before anything is written. */
+  readonly claim?: AttestationClaim;
+}
+
+/** What makes a piece of evidence unique. */
+export interface AttestationClaim {
+  readonly issuer: string;
+  readonly id: string;
+  /** When the evidence expires by itself, seconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/** An assertion that came with a request (`TAB-Assertion`), for the instance whose attestation said `claims`. */
+export interface RequestAssertion {
+  /** Untrusted octets. */
+  readonly assertion: Uint8Array;
+  /** SHA-256 of the compact TAB token. */
+  readonly clientDataHash: Uint8Array;
+  readonly claims: Readonly<Record<string, unknown>>;
+  readonly previousCounter: number;
 }
 
 /** The part of a check that may call others (JWKS, vendor services); run after the challenge has been spent. */
@@ -42,4 +79,10 @@ export interface Attester {
   /** The highest assurance that it can give; policies that ask for more fail at start-up. */
   readonly reach: Assurance;
   examine(input: AttestationInput): FinishAttestation;
+  /**
+   * Checks an assertion on a request, where the format has such. Without network.
+   * @returns the counter, above `previousCounter`; the caller raises the stored one atomically
+   * @throws AttestationError
+   */
+  assertRequest?(input: RequestAssertion): { readonly counter: number };
 }

@@ -28,7 +28,10 @@ export interface AppInstance {
   readonly attestedAt: number;
   /** From then on the instance counts as assurance `none`. */
   readonly attestationExpiresAt: number;
-  /** What the attestation said, for appraisal and audit; never a secret. */
+  /**
+   * What the attestation said, for appraisal and audit; never a secret. Two members are the server's own: `keyBound`, whether
+   * the evidence is tied to the key, and `assertionCounter`, the highest counter of an assertion seen.
+   */
   readonly attestationClaims: Readonly<Record<string, unknown>>;
   readonly createdAt: number;
   /** Raised by every change; the compare-and-set value of `saveInstance`. Starts at 1. */

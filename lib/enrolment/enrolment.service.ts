@@ -1,13 +1,13 @@
-import type { AttestationResult, FinishAttestation } from '../attestation/attester.js';
+import type { AttestationResult } from '../attestation/attester.js';
 import { secondsOf } from '../token/clock.js';
 import type { AppInstance } from '../bindings/binding.types.js';
 import { callStore } from '../bindings/store-call.js';
 import { withDeadline } from '../errors/deadline.js';
 import { TabError } from '../errors/tab-error.js';
-import { CHALLENGE_KEPT, challengeClaimKey } from '../token/claim-key.js';
+import { ATTESTATION_KEPT, attestationClaimKey, CHALLENGE_KEPT, challengeClaimKey } from '../token/claim-key.js';
 import type { TabRequest } from '../token/request.js';
 import type { RegisteredApp, VerifierSettings } from '../verifier/settings.js';
-import { enrolmentBinding } from './binding-value.js';
+import { attemptOf, checkCounter, examine, nextInstance } from './attested-instance.js';
 import { authenticateEnrolment, type AuthenticEnrolment } from './enrolment-steps.js';
 import { checkKnownKey, checkNoDowngrade, NO_ATTESTATION, type EnrolmentAttempt } from './known-key-rules.js';
 import { RateLimiter } from './rate-limiter.js';
@@ -63,10 +63,11 @@ export class EnrolmentService {
     const attempt = attemptOf(enrolment);
     const known = await this.#load(enrolment.thumbprint);
     if (known !== undefined) checkKnownKey(known, attempt);
-    if (known !== undefined && attempt.format === NO_ATTESTATION) checkNoDowngrade(known, 'none');
-    const finish = examine(enrolment, app, now);
+    if (known !== undefined && attempt.format === NO_ATTESTATION) checkNoDowngrade(known, 'none', app);
+    const finish = examine(enrolment, app, known, now);
     await this.#spend(enrolment);
     const result = await withDeadline('attestation', ATTESTATION_TIMEOUT, finish);
+    await this.#spendEvidence(result);
     const { instance, created } = await this.#write(enrolment, app, attempt, result, now);
     return { instance, created, nextChallenge: this.#settings.challenges.issue('request', now, instance.id) };
   }
@@ -109,6 +110,17 @@ export class EnrolmentService {
     if (won !== true) throw new TabError('use_tab_nonce', 'challenge is spent');
   }
 
+  /** Ensures that evidence which is good for one enrolment is used for one only, whoever presents it. */
+  async #spendEvidence({ format, claim }: AttestationResult): Promise<void> {
+    if (claim === undefined) return;
+    const { nonces, storeTimeout } = this.#settings;
+    const key = attestationClaimKey(format, claim.issuer, claim.id);
+    const won = await callStore('nonce store', storeTimeout, () =>
+      nonces.claim(key, claim.expiresAt + ATTESTATION_KEPT),
+    );
+    if (won !== true) throw new TabError('attestation_rejected', 'evidence was used before');
+  }
+
   /** Judges the known key again on what is stored now, and writes only if that has not changed meanwhile. */
   async #write(
     enrolment: AuthenticEnrolment,
@@ -122,7 +134,8 @@ export class EnrolmentService {
       const known = await this.#load(enrolment.thumbprint);
       if (known !== undefined) {
         checkKnownKey(known, attempt);
-        checkNoDowngrade(known, result.assurance);
+        checkNoDowngrade(known, result.assurance, app);
+        checkCounter(known, result);
         if (attempt.format === NO_ATTESTATION) return { instance: known, created: false };
       }
       const instance = nextInstance(enrolment, app, result, known, now);
@@ -133,58 +146,4 @@ export class EnrolmentService {
     }
     throw new TabError('store_unavailable', 'instance kept changing', { hints: { retryAfter: 1 } });
   }
-}
-
-function attemptOf({ body, alg, challenge, claims }: AuthenticEnrolment): EnrolmentAttempt {
-  return { appId: body.app.id, alg, format: body.format, challenge, evidence: claims.rt };
-}
-
-/** Makes every check of the evidence that needs no network, and returns the rest. */
-function examine(enrolment: AuthenticEnrolment, app: RegisteredApp, now: number): FinishAttestation {
-  const { body, challenge, origin, publicKey, thumbprint } = enrolment;
-  const attester = app.attesters.get(body.format);
-  if (attester === undefined) return () => Promise.resolve(unattested(body.app.id, now));
-  const binding = enrolmentBinding({ origin: origin.base, challenge: challenge.text, appId: app.id, thumbprint });
-  return attester.examine({
-    statement: body.statement,
-    publicKey,
-    thumbprint,
-    app: body.app,
-    challenge: challenge.text,
-    binding,
-    now,
-  });
-}
-
-/** Nothing attested: expired from the start, so that it can never count for more than `none`. */
-function unattested(appId: string, now: number): AttestationResult {
-  return { format: NO_ATTESTATION, assurance: 'none', keyBound: false, app: { id: appId }, claims: {}, expiresAt: now };
-}
-
-function nextInstance(
-  { body, alg, publicKey, thumbprint }: AuthenticEnrolment,
-  app: RegisteredApp,
-  result: AttestationResult,
-  known: AppInstance | undefined,
-  now: number,
-): AppInstance {
-  return {
-    id: thumbprint,
-    appId: app.id,
-    appVersion: body.app.ver,
-    platform: app.platform,
-    algorithm: alg,
-    publicKey,
-    status: 'active',
-    statusReason: null,
-    statusAt: known?.status === 'active' ? known.statusAt : now,
-    suspendedBy: [],
-    assurance: result.assurance,
-    format: result.format,
-    attestedAt: now,
-    attestationExpiresAt: Math.min(result.expiresAt, now + app.attestationMaxAge),
-    attestationClaims: result.claims,
-    createdAt: known?.createdAt ?? now,
-    revision: (known?.revision ?? 0) + 1,
-  };
 }

@@ -34,8 +34,13 @@ export function checkKnownKey(instance: AppInstance, attempt: EnrolmentAttempt):
   if (instance.status === 'suspended') checkRecovery(instance, attempt);
 }
 
-/** Ensures that attesting again never lowers what a key was worth. */
-export function checkNoDowngrade(instance: AppInstance, assurance: Assurance): void {
-  if (!meetsAssurance(assurance, instance.assurance))
-    throw new TabError('attestation_rejected', 'assurance is lower than before');
+/** Ensures that attesting again never lowers what a key was worth, unless the app allows it for a key in good standing. */
+export function checkNoDowngrade(
+  instance: AppInstance,
+  assurance: Assurance,
+  { allowDowngrade }: { readonly allowDowngrade: boolean },
+): void {
+  if (meetsAssurance(assurance, instance.assurance)) return;
+  if (allowDowngrade && instance.status === 'active' && assurance !== 'none') return;
+  throw new TabError('attestation_rejected', 'assurance is lower than before');
 }

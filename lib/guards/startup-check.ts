@@ -100,7 +100,8 @@ export class StartupCheck implements OnApplicationBootstrap {
   }
 
   /** Ensures that some app can satisfy what the requirement asks of attestation. */
-  #checkReach(name: string, { assurance, attestationMaxAge, formats, runtime }: TrustRequirement): void {
+  #checkReach(name: string, requirement: TrustRequirement): void {
+    const { assurance, attestationMaxAge, formats, runtime, keyBound, assertion } = requirement;
     const attesters = [...this.#apps.values()].flatMap((app) => [...app.attesters.values()]);
     const known = new Set(['none', ...attesters.map(({ format }) => format)]);
     const foreign = formats === 'any' ? undefined : formats.find((format) => !known.has(format));
@@ -112,8 +113,11 @@ export class StartupCheck implements OnApplicationBootstrap {
         `${name} asks for assurance '${assurance}', which no attestation format of any app reaches (levels: ${ASSURANCE_LEVELS.join(', ')})`,
       );
     }
-    if (usable.length === 0 && (attestationMaxAge !== null || runtime.stepUp.length > 0)) {
+    if (usable.length === 0 && (attestationMaxAge !== null || keyBound || runtime.stepUp.length > 0)) {
       throw new TabConfigError(`${name} asks for a recent attestation, but no app has a format to attest with`);
+    }
+    if (assertion && !usable.some((attester) => attester.assertRequest !== undefined)) {
+      throw new TabConfigError(`${name} asks for assertions, which no attestation format of any app makes`);
     }
   }
 }

@@ -15,6 +15,14 @@ export function jtiClaimKey(instanceId: string, jti: string): string {
   return claimKey(`jti.${instanceId}.${jti}`);
 }
 
+/** Seconds after its own expiry for which the id of an attestation is kept. */
+export const ATTESTATION_KEPT = 60;
+
+/** The claim key of an attestation that may be used once, by the id that its issuer gave it. */
+export function attestationClaimKey(format: string, issuer: string, id: string): string {
+  return claimKey(`attestation.${format}.${issuer}.${id}`);
+}
+
 /** The claim key of a challenge. */
 export function challengeClaimKey(challenge: string): string {
   return claimKey(`challenge.${challenge}`);

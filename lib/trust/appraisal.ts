@@ -23,9 +23,14 @@ function checkAge(claims: TabClaims, maxAge: number): void {
   if (claims.iat - claims.rt.at > maxAge) throw denied('evidence is too old', { hints: { maxAge } });
 }
 
+/** Whether the instance has an attestation that still counts. */
+function isCurrent(instance: AppraisedInstance, now: number): boolean {
+  return instance.format !== 'none' && now < instance.attestationExpiresAt;
+}
+
 /** Whether the device was attested just now, which answers a step-up. */
 function isFreshlyAttested(instance: AppraisedInstance, maxAge: number, now: number): boolean {
-  return instance.format !== 'none' && now < instance.attestationExpiresAt && now - instance.attestedAt <= maxAge;
+  return isCurrent(instance, now) && now - instance.attestedAt <= maxAge;
 }
 
 /** Ensures that every finding is one that the policy lets through, as it says: denials first, then steps up. */
@@ -81,11 +86,13 @@ function isGoodFormat(instance: AppraisedInstance, formats: TrustRequirement['fo
 
 /** Ensures that the instance was attested in a good enough way, and recently enough; attesting anew mends it. */
 function checkAttestation({ instance, now }: AppraisalInput, requirement: TrustRequirement): void {
-  const { formats, attestationMaxAge } = requirement;
+  const { formats, attestationMaxAge, keyBound, assertion } = requirement;
   if (!isGoodFormat(instance, formats, now)) throw stepUp('attestation format is not good enough');
   if (attestationMaxAge !== null && !isFreshlyAttested(instance, attestationMaxAge, now)) {
     throw stepUp('attestation is too old', attestationMaxAge);
   }
+  if ((keyBound || assertion) && !isCurrent(instance, now)) throw stepUp('attestation has expired');
+  if (keyBound && instance.attestationClaims['keyBound'] !== true) throw stepUp('attestation is not tied to the key');
 }
 
 /** Ensures that the key is protected well enough; where it was until its attestation expired, attesting again mends it. */

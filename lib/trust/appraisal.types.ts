@@ -16,7 +16,7 @@ export interface AppraisedInstance {
   readonly format: string;
   readonly attestedAt: number;
   readonly attestationExpiresAt: number;
-  /** What the platform attested; contradictions are looked for between this and the evidence. */
+  /** What the platform attested; contradictions are looked for between this and the evidence. Also `keyBound`, as the attester said. */
   readonly attestationClaims: Readonly<Record<string, unknown>>;
   readonly createdAt: number;
 }

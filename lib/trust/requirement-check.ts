@@ -81,6 +81,8 @@ const MEMBERS: Readonly<Record<keyof TrustRequirement, Check>> = {
   assurance: oneOf(ASSURANCE_LEVELS),
   attestationMaxAge: orNull(seconds),
   formats: listOf((name) => FORMAT.test(name), "attestation formats such as 'android-key'", 'any'),
+  keyBound: flag,
+  assertion: flag,
   minVersion: orNull(versions),
   runtime: (value, where) => checkObject(value, RUNTIME, where),
   body: flag,
@@ -131,13 +133,13 @@ function checkGrades(runtime: RuntimeRequirement, where: string): void {
  */
 export function checkResolved(requirement: TrustRequirement, where: string): void {
   checkGrades(requirement.runtime, where);
-  const { formats, session, onBreach, attestationMaxAge, assurance } = requirement;
+  const { formats, session, onBreach, attestationMaxAge, assurance, keyBound, assertion } = requirement;
   if (onBreach === 'revoke-session' && session === 'none') {
     fail(where, "onBreach: 'revoke-session' needs a session; say session: 'required', or another action");
   }
   if (formats !== 'any' && formats.length === 0) fail(where, "formats: no format is left; name one, or say 'any'");
   const onlyUnattested = formats !== 'any' && formats.every((format) => format === 'none');
-  if (onlyUnattested && (assurance !== 'none' || attestationMaxAge !== null)) {
-    fail(where, "formats: ['none'] can reach no assurance and has no attestation to be recent");
+  if (onlyUnattested && (assurance !== 'none' || attestationMaxAge !== null || keyBound || assertion)) {
+    fail(where, "formats: ['none'] can reach no assurance and has no attestation to be recent, key-bound or asserted");
   }
 }

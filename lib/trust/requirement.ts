@@ -42,6 +42,10 @@ export interface TrustRequirement {
   readonly attestationMaxAge: number | null;
   /** Attestation formats that are good enough. Default `'any'`. */
   readonly formats: 'any' | readonly string[];
+  /** Whether only evidence that is tied to the instance key counts. Default false. */
+  readonly keyBound: boolean;
+  /** Whether the request must carry an assertion of the platform too (`TAB-Assertion`), as App Attest makes them. Default false. */
+  readonly assertion: boolean;
   /** Lowest app version (SemVer 2.0.0), for all platforms or by platform, or null; the app's own `minVersion` holds as well. Default null. */
   readonly minVersion: string | Readonly<Record<string, string>> | null;
   readonly runtime: RuntimeRequirement;
@@ -70,6 +74,8 @@ export const DEFAULT_REQUIREMENT: TrustRequirement = {
   assurance: 'none',
   attestationMaxAge: null,
   formats: 'any',
+  keyBound: false,
+  assertion: false,
   minVersion: null,
   runtime: {
     deny: 'all',

@@ -18,6 +18,8 @@ export interface RegisteredApp {
   readonly suspendOn: readonly string[];
   readonly attesters: ReadonlyMap<string, Attester>;
   readonly allowUnattested: boolean;
+  /** Whether a known key may attest anew with less assurance than before. */
+  readonly allowDowngrade: boolean;
   /** Cap on the life of an attestation, seconds. */
   readonly attestationMaxAge: number;
 }

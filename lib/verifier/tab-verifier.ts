@@ -9,6 +9,7 @@ import type { TabRequest } from '../token/request.js';
 import type { TrustRequirement } from '../trust/requirement.js';
 import type { TrustDecision } from '../trust/trust-decision.js';
 import { appraiseStep, withoutAppraisal } from './appraise-step.js';
+import { assertionStep } from './assertion-step.js';
 import { authenticateStep, loadBindings } from './authenticate-step.js';
 import { bindStep } from './bind-step.js';
 import { BreachResponder } from './breach.js';
@@ -146,6 +147,9 @@ export class TabVerifier {
     proven.flags = appraisal.flags;
     proven.watched = appraisal.watched;
     await checkClaim(claim);
+    // Once for the request, however many guards ask: a counter can be raised to one value only once.
+    if (requirement.assertion && !unappraised)
+      await (run.assertion ??= assertionStep(request, instance, this.#settings));
     const context = makeContext(decision, authentic, instance, session, appraisal);
     return { context, challenged: bound.challenge !== undefined, credentialHash: bound.credential?.hash };
   }

@@ -48,6 +48,7 @@ export interface VerificationRun {
   authentic?: Promise<AuthenticToken>;
   bindings?: Promise<Bindings>;
   facts?: Promise<CredentialFacts | undefined>;
+  assertion?: Promise<void>;
   readonly claims: Map<string, Promise<boolean>>;
   readonly verifications: Map<TrustRequirement, Promise<Verification>>;
 }

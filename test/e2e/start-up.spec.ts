@@ -70,6 +70,16 @@ const WRONG: readonly Refused[] = [
     { controllers: [guarded({ assurance: 'tee' })] },
     /asks for assurance 'tee', which no attestation format/,
   ],
+  [
+    'evidence tied to the key where nobody can attest',
+    { controllers: [guarded({ keyBound: true })] },
+    /asks for a recent attestation, but no app has a format to attest with/,
+  ],
+  [
+    'assertions that no format makes',
+    { controllers: [guarded({ assertion: true })] },
+    /asks for assertions, which no attestation format of any app makes/,
+  ],
   ['a lifetime above the limit', { tab: { token: { lifetime: 121 } } }, /token\.lifetime/],
   ['a tolerance above the limit', { tab: { token: { tolerance: 16 } } }, /token\.tolerance/],
   ['an algorithm that never is one', { tab: { algorithms: ['HS256' as never] } }, /algorithms: 'HS256'/],

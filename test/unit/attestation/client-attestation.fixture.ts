@@ -42,6 +42,7 @@ export function inputOf(jwt: unknown, overrides: Partial<AttestationInput> = {})
     thumbprint,
     app: { id: APP_ID, ver: '1.0.0', platform: 'android' },
     challenge: 'challenge-of-the-enrolment',
+    keylessBinding: new Uint8Array(32),
     binding: new Uint8Array(32),
     now: NOW,
     ...overrides,

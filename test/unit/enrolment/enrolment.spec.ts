@@ -39,7 +39,7 @@ describe('an enrolment', () => {
       format: 'fake',
       attestedAt: NOW,
       attestationExpiresAt: NOW + 30 * 86_400,
-      attestationClaims: { patch: 5 },
+      attestationClaims: { patch: 5, keyBound: true },
       createdAt: NOW,
       revision: 1,
     });
@@ -66,7 +66,8 @@ describe('an enrolment', () => {
     const server = new Enrolments();
     const challenge = server.challenge();
     await server.enrol({ claims: { nonce: challenge } });
-    const text = `tab-enroll-v1\nhttps://api.example.com\n${challenge}\ncom.example.app\n${aKey().id}`;
+    const text = `tab-enroll-v1\nhttps://api.example.com\n${challenge}\ncom.example.app\n`;
+    const sha256 = (value: string) => createHash('sha256').update(value).digest();
     expect(server.attester.asked).toEqual([
       {
         statement: { proof: 1 },
@@ -74,7 +75,9 @@ describe('an enrolment', () => {
         thumbprint: aKey().id,
         app: { id: 'com.example.app', ver: '1.4.0', platform: 'android' },
         challenge,
-        binding: createHash('sha256').update(text).digest(),
+        binding: sha256(text + aKey().id),
+        keylessBinding: sha256(text),
+        previous: undefined,
         now: NOW,
       },
     ]);

@@ -57,6 +57,7 @@ describe('options that are left out', () => {
       suspendOn: [],
       attesters: new Map(),
       allowUnattested: true,
+      allowDowngrade: false,
       attestationMaxAge: 30 * 86_400,
     });
     expect(warnings).toEqual([]);

@@ -272,6 +272,16 @@ describe('format and age of the attestation', () => {
     [{ attestedAgo: 0, format: 'none' }, { attestationMaxAge: 60 }, STEP_UP],
     [{ attestedAgo: 0, expires: 0 }, { attestationMaxAge: 60 }, STEP_UP],
     [{ attestedAgo: 1e9 }, { attestationMaxAge: null }, OK],
+    [{ attested: { keyBound: true } }, { keyBound: true }, OK],
+    [{ attested: { keyBound: false } }, { keyBound: true }, STEP_UP],
+    [{ attested: { keyBound: 'true' } }, { keyBound: true }, STEP_UP],
+    [{ attested: {} }, { keyBound: true }, STEP_UP],
+    [{ attested: { keyBound: true }, expires: 0 }, { keyBound: true }, STEP_UP],
+    [{ attested: { keyBound: true }, format: 'none' }, { keyBound: true }, STEP_UP],
+    [{ attested: { keyBound: false } }, { keyBound: false }, OK],
+    [{ expires: 1 }, { assertion: true }, OK],
+    [{ expires: 0 }, { assertion: true }, STEP_UP],
+    [{ format: 'none' }, { assertion: true }, STEP_UP],
   ])('%j for %j: %s', (facts, requirement, outcome) => expect(judge(facts, requirement)).toBe(outcome));
 });
 

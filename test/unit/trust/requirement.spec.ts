@@ -15,6 +15,8 @@ describe('the default requirement', () => {
       assurance: 'none',
       attestationMaxAge: null,
       formats: 'any',
+      keyBound: false,
+      assertion: false,
       minVersion: null,
       runtime: {
         deny: 'all',

@@ -19,6 +19,7 @@ export function anApp(change: Partial<RegisteredApp> = {}): RegisteredApp {
     suspendOn: ['hooking'],
     attesters: new Map(),
     allowUnattested: true,
+    allowDowngrade: false,
     attestationMaxAge: 30 * 86_400,
     ...change,
   };
