@@ -1,11 +1,15 @@
 import 'reflect-metadata';
+import { createHmac } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Defender } from '../../lib/defender/index.js';
+import { aBridge } from '../unit/defender/bridge/fake-bridge.js';
+import { checkTalsecTable, Outline, rowsOf } from './native-outlines.js';
 
 interface Block {
   readonly language: string;
@@ -17,6 +21,9 @@ interface Block {
 const PAGES = ['README.md', 'SECURITY.md', ...readdirSync('docs').map((name) => join('docs', name))].filter((name) =>
   name.endsWith('.md'),
 );
+
+/** The one page with outlines for platforms that cannot be run here; `native-outlines.ts` holds them to the conformance file. */
+const NATIVE = join('docs', 'native.md');
 
 function blocksOf(page: string): Block[] {
   return [...readFileSync(page, 'utf8').matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language = '', code = '']) => ({
@@ -64,7 +71,8 @@ describe('documentation', () => {
   it('has no block that this test does not run', () => {
     for (const page of PAGES) {
       for (const block of blocksOf(page)) {
-        const known = (block.language === 'ts' && block.file !== undefined) || block.language === 'sh';
+        const outline = page === NATIVE && (block.language === 'kotlin' || block.language === 'swift');
+        const known = (block.language === 'ts' && block.file !== undefined) || block.language === 'sh' || outline;
         expect(known, `${page}: a block of ${block.language || 'no language'}`).toBe(true);
       }
     }
@@ -126,6 +134,22 @@ describe('documentation', () => {
     await expect(load('contract.ts')).resolves.toBeDefined();
   });
 
+  it('attestation: the formats start, and an attester of one’s own judges', async () => {
+    const load = publish('docs/attestation.md', await freePort());
+    const { tab } = (await load('formats.ts')) as never as { tab: never };
+    const app = await start({ imports: [tab] });
+    await app.close();
+    const { factoryAttestation } = (await load('own-attester.ts')) as never as {
+      factoryAttestation: (secretOf: () => Promise<Buffer>) => { examine(input: unknown): () => Promise<unknown> };
+    };
+    const [secret, binding] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+    const mac = createHmac('sha256', secret).update(binding).digest('base64url');
+    const attester = factoryAttestation(() => Promise.resolve(secret));
+    const input = { statement: { serial: 'AB12CD34', mac }, binding, app: { id: 'a' }, now: 1 };
+    expect(await attester.examine(input)()).toMatchObject({ keyBound: true });
+    await expect(attester.examine({ ...input, binding: Buffer.alloc(32) })()).rejects.toMatchObject({ check: 'mac' });
+  });
+
   it('defender: both clients are made', async () => {
     const load = publish('docs/defender.md', await freePort());
     process.chdir(workplace);
@@ -133,8 +157,45 @@ describe('documentation', () => {
     expect(Object.keys(node.manifest.files)).toEqual(['main.js']);
     const probe = (await load('probe.ts')) as { defender: { ready(): Promise<string> } };
     expect(await probe.defender.ready()).toMatch(/^[\w-]{43}$/);
+    expect(await load('status.ts')).toMatchObject({ defender: { status: 'new' }, decisions: [] });
+    for (const file of ['axios-client.ts', 'feed.ts']) await expect(load(file)).resolves.toBeDefined();
     process.chdir(home);
   });
+});
+
+describe('native apps', () => {
+  const outline = (language: Outline['language']) =>
+    new Outline(language, blocksOf(NATIVE).find((block) => block.language === language)?.code ?? '');
+
+  it('in a shell: the Defender has the shell’s key, on both platforms', async () => {
+    const load = publish(NATIVE, await freePort());
+    const { makeDefender } = (await load('native.ts')) as { makeDefender: (...args: unknown[]) => Defender };
+    const bridge = aBridge();
+    const startRasp = vi.fn();
+    const defender = makeDefender('ios', bridge, startRasp);
+    expect(await defender.ready()).toMatch(/^[\w-]{43}$/);
+    expect(bridge.keys.size).toBe(1);
+    expect(startRasp).toHaveBeenCalledOnce();
+    expect(makeDefender('android', bridge, startRasp)).toBeInstanceOf(Defender);
+  });
+
+  it('the RASP table is what talsecProbe does', async () => {
+    const rows = rowsOf(readFileSync(NATIVE, 'utf8'), '| freeRASP | platforms | threat | made |');
+    await checkTalsecTable(rows);
+  });
+
+  describe.each(['kotlin', 'swift'] as const)('%s outline', (language) => {
+    it('says that it is one, and its brackets match', () => outline(language).checkForm());
+    it('makes thumbprints as the conformance file does', () => outline(language).checkThumbprints());
+    it('makes enrolment bindings as the conformance file does', () => outline(language).checkEnrolmentBindings());
+    it('has the headers, types and claims of the protocol', () => outline(language).checkConstants());
+    it('makes P-256 keys and SHA-256 signatures of r ‖ s', () => outline(language).checkSignatures());
+  });
+});
+
+it('protocol: the example agrees with the conformance file', async () => {
+  const load = publish(join('docs', 'protocol.md'), await freePort());
+  expect((await load('check-binding.ts')).wrong).toEqual([]);
 });
 
 async function start(metadata: Parameters<typeof Test.createTestingModule>[0]): Promise<INestApplication> {

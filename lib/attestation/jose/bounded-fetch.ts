@@ -8,7 +8,7 @@ export type FetchLike = FetchImplementation;
 const JSON_TYPE = /^application\/(?:[a-z0-9!#$&^_.-]+\+)?json$/;
 
 /** Settles with `work`, or rejects once the signal fires even when `work` never settles. */
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason as Error);
     if (signal.aborted) onAbort();
@@ -17,7 +17,8 @@ function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-async function readText(response: Response, maxBytes: number): Promise<string> {
+/** The content of an answer, strict UTF-8 of at most `maxBytes` octets after decompression. */
+export async function readText(response: Response, maxBytes: number): Promise<string> {
   const reader = response.body?.getReader();
   if (reader === undefined) throw new Error('the answer has no content');
   const chunks: Uint8Array[] = [];
@@ -35,16 +36,17 @@ async function readText(response: Response, maxBytes: number): Promise<string> {
 }
 
 /** Frees the connection of an answer that is refused anyway. */
-function discard(stream: { cancel(): Promise<void> } | null): void {
+export function discard(stream: { cancel(): Promise<void> } | null): void {
   stream?.cancel().catch(() => undefined);
 }
 
-function refusal(response: Response): string | undefined {
-  // The keys come from the configured address, not from where it points today.
+/** Why an answer is not looked at: a redirect, another status than 200, another media type than JSON. */
+export function refusal(response: Response): string | undefined {
+  // The answer comes from the configured address, not from where it points today.
   if (response.redirected || (response.status >= 300 && response.status < 400)) return 'the answer is a redirect';
   if (response.status !== 200) return `the answer has status ${response.status}`;
   const [type = ''] = (response.headers.get('content-type') ?? '').split(';');
-  // Ensures that an error page or an uploaded file is not taken for keys.
+  // Ensures that an error page or an uploaded file is not taken for the answer.
   return JSON_TYPE.test(type.trim().toLowerCase()) ? undefined : 'the answer is not of a JSON media type';
 }
 

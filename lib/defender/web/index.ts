@@ -1,0 +1,14 @@
+export { automationProbe } from './automation-probe.js';
+export { DEBUGGER_WORKER, debuggerProbe, type DebuggerProbeOptions } from './debugger-probe.js';
+export { emulatorProbe } from './emulator-probe.js';
+export { extensionInjectionProbe, type ExtensionInjectionProbeOptions } from './extension-injection-probe.js';
+export { hookingProbe, type HookingProbeOptions } from './hooking-probe.js';
+export { indexedDbKeyStore, type IndexedDbKeyStore, type IndexedDbKeyStoreOptions } from './indexed-db-key-store.js';
+export type { WatchedPath } from './natives.js';
+export { overlayProbe, type OverlayProbeOptions } from './overlay-probe.js';
+export { tamperProbe, type TamperProbeOptions, type WebManifest } from './tamper-probe.js';
+export { timeSpoofProbe, type Clocks, type TimeSpoofProbeOptions } from './time-spoof-probe.js';
+export { webDefender, webProbes, type WebDefenderOptions, type WebProbesOptions } from './web-defender.js';
+export { defenderWorker, type DefenderWorkerOptions } from './worker/defender-worker.js';
+export { reportToWorker, type PageReport, type ReportOptions } from './worker/page-report.js';
+export { registerDefenderWorker, type RegisterWorkerOptions } from './worker/register-worker.js';
