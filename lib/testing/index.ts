@@ -1,6 +1,21 @@
 import './refuse-production.js';
 
 export {
+  createAppleAttestationCa,
+  type AppleAssertionForgery,
+  type AppleAttestationCa,
+  type AppleAttestationCaOptions,
+  type AppleAttestationForgery,
+  type AppleDevice,
+  type AppleDeviceOptions,
+} from './apple-attestation.js';
+export {
+  createAndroidAttestationCa,
+  type AndroidAttestationCa,
+  type AndroidAttestationCaOptions,
+  type AndroidAttestationRequest,
+} from './android-attestation.js';
+export {
   createAttestationIssuer,
   type AttestationIssuer,
   type AttestationIssuerOptions,

@@ -1,0 +1,18 @@
+export {
+  parseCertificate,
+  parseChain,
+  type Certificate,
+  type CertificateCheck,
+  type CertificateExtension,
+  type ChainLimits,
+} from './certificate.js';
+export {
+  checkValidity,
+  trustAnchor,
+  verifyChain,
+  type ChainCheck,
+  type ChainOptions,
+  type TrustAnchor,
+  type VerifiedChain,
+} from './chain.js';
+export { publicKeyOf, type PublicKeyCheck } from './public-key.js';
