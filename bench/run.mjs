@@ -1,7 +1,12 @@
 // npm run bench -- <name>: runs one benchmark, or all of them.
 import { cpus } from 'node:os';
 
-const BENCHES = { appraise: () => import('./appraise.mjs') };
+const BENCHES = {
+  appraise: () => import('./appraise.mjs'),
+  probes: () => import('./probes.mjs'),
+  'web-probes': () => import('./web-probes.mjs'),
+  defender: () => import('./defender.mjs'),
+};
 
 const [name] = process.argv.slice(2);
 const chosen = name === undefined ? Object.keys(BENCHES) : [name];

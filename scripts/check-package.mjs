@@ -14,8 +14,12 @@ const LAZY = [
   'pg',
   'mysql2',
   'better-sqlite3',
+  '@peculiar/asn1-schema',
+  'asn1js',
+  'cborg',
+  'eventsource',
 ];
-const CLIENT_ONLY = ['@nestjs', 'typeorm', 'rxjs', 'passport'];
+const CLIENT_ONLY = ['@nestjs', 'typeorm', 'rxjs', 'passport', '@peculiar', 'asn1js', 'cborg'];
 
 const scratch = mkdtempSync(join(tmpdir(), 'nestjs-tab-package-'));
 const run = (command, args, env) =>
@@ -55,7 +59,8 @@ try {
   console.log(run('npx', ['attw', join(scratch, tarball), '--profile', 'esm-only']));
   refuse('nestjs-tab', LAZY);
   refuse('nestjs-tab/defender', CLIENT_ONLY);
-  refuse('nestjs-tab/defender/node', CLIENT_ONLY);
+  for (const runtime of ['node', 'web', 'bridge', 'axios', 'event-source'])
+    refuse(`nestjs-tab/defender/${runtime}`, CLIENT_ONLY);
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }

@@ -13,15 +13,19 @@ export interface TabAnswer {
   /** A session to keep; null ends the one kept. */
   readonly session?: StoredSession | null;
   readonly requirement?: 'attestation' | 'signature';
+  /** Seconds: how old what was presented may be at most; evidence, unless `requirement` names something else. */
+  readonly maxAge?: number;
 }
+
+/** The parameters of the TAB challenge in a `WWW-Authenticate` field that may hold others (RFC 9110 section 11.6.1). */
+const TAB_CHALLENGE = /(?:^|,)\s*TAB\s+((?:[a-z_]+=(?:"[^"]*"|[^\s",]+)(?:\s*,\s*)?)+)/i;
 
 /** Reads the TAB headers of `response`. */
 export function readAnswer(response: Response): TabAnswer {
   const { headers, ok } = response;
   const code = headers.get('tab-error') ?? undefined;
-  const requirement = /(?:^|[\s,])requirement="(attestation|signature)"/.exec(
-    headers.get('www-authenticate') ?? '',
-  )?.[1];
+  const challenge = TAB_CHALLENGE.exec(headers.get('www-authenticate') ?? '')?.[1] ?? '';
+  const requirement = /\brequirement="(attestation|signature)"/.exec(challenge)?.[1];
   return {
     error: ok ? undefined : code,
     monitor: headers.get('tab-monitor') ?? undefined,
@@ -29,6 +33,7 @@ export function readAnswer(response: Response): TabAnswer {
     skew: integer(/^-?\d{1,12}$/, headers.get('tab-skew')),
     session: readSession(headers.get('tab-session')),
     requirement: requirement as TabAnswer['requirement'],
+    maxAge: integer(/^\d{1,9}$/, /\bmax_age=(\d+)/.exec(challenge)?.[1] ?? null),
   };
 }
 
@@ -41,10 +46,28 @@ export function refusalOf(response: Response): RefusalFacts {
   };
 }
 
-/** Lets the connection go: nobody will read this answer. */
-export async function discard(response: Response): Promise<void> {
+/** Lets the connection go: nobody will read this answer. Not waited for: a copy of it may still be read elsewhere. */
+export function discard(response: Response): void {
   // The body may have failed already; the answer is given up either way.
-  await response.body?.cancel().catch(() => undefined);
+  response.body?.cancel().catch(() => undefined);
+}
+
+/** The text of an answer, or undefined when it has more than `max` octets; cut off where `signal` fires. */
+export async function readBounded(response: Response, max: number, signal?: AbortSignal): Promise<string | undefined> {
+  const reader = response.body?.getReader();
+  signal?.addEventListener('abort', () => void reader?.cancel().catch(() => undefined), { once: true });
+  const decoder = new TextDecoder();
+  let text = '';
+  let length = 0;
+  for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
+    length += part.value.length;
+    if (length > max) {
+      await reader?.cancel().catch(() => undefined);
+      return undefined;
+    }
+    text += decoder.decode(part.value, { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 function readSession(value: string | null): StoredSession | null | undefined {

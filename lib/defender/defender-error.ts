@@ -2,7 +2,10 @@
  * What went wrong on the client, before or beside an answer of the server.
  * - `foreign_origin`: the target is not under a configured `api`; nothing was sent.
  * - `enrolment_refused`: the server refused the enrolment; `tabError`, `status` and `retryAfter` say how.
- * - `enrolment_failed`: the enrolment got no usable answer; the `cause` says why.
+ * - `enrolment_failed`: the enrolment got no usable answer, or none in time; the `cause` says why.
+ * - `unexpected_answer`: what answered an enrolment is no TAB server, such as a captive portal; `status` is its status.
+ * - `unreachable`: the request got no answer, and may or may not have been carried out; the `cause` says why.
+ * - `body_used`: the content of the request has been read already, or somebody else is reading it; nothing was sent.
  * - `attester_failed`: the platform attestation could not be made.
  * - `retire_refused`: the server did not retire the key, which is kept.
  * - `key_store`: the key or its state could not be read or written.
@@ -13,6 +16,9 @@ export type DefenderErrorCode =
   | 'foreign_origin'
   | 'enrolment_refused'
   | 'enrolment_failed'
+  | 'unexpected_answer'
+  | 'unreachable'
+  | 'body_used'
   | 'attester_failed'
   | 'retire_refused'
   | 'key_store'

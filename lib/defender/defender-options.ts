@@ -1,7 +1,9 @@
+import type { DecisionHook } from './decision.js';
 import { isLoopback, parseApis, type Api } from './api.js';
 import { noAttestation, type ClientAttester, type DefenderApp } from './client-attester.js';
 import type { KeyStore } from './key-store.js';
 import { PROBE_NAME, type Probe } from './probe.js';
+import type { DefenderTimers, RemeasureOn } from './schedule.js';
 
 /** The `sdk` of the evidence unless configured. */
 export const DEFENDER_SDK = 'nestjs-tab/0.1.0';
@@ -30,6 +32,25 @@ export interface DefenderOptions {
   readonly sdk?: string;
   /** Seconds after which evidence is measured anew, 0–300; default 60, 0 = for every token. */
   readonly evidenceMaxAge?: number;
+  /**
+   * Whether to measure ahead of need, at half of `evidenceMaxAge`, while requests are being made (none for five times
+   * `evidenceMaxAge`: it rests), and on the events of `remeasureOn`; default true. False: when a token needs it only.
+   */
+  readonly schedule?: boolean;
+  /**
+   * Registers a function to be called when the runtime should be looked at again, such as when a page becomes visible;
+   * returns a function that ends it, called by `close()`. Called once, at construction.
+   */
+  readonly remeasureOn?: RemeasureOn;
+  /** Timers of the schedule, for tests; default the platform's. */
+  readonly timers?: DefenderTimers;
+  /** Told of every answer to a guarded request, an enrolment or a retirement; see `DefenderDecision`. */
+  readonly onDecision?: DecisionHook;
+  /**
+   * Name of the cookie that holds the credential, as the server has it configured: `ath` binds its raw value where a
+   * request has it in its `Cookie` header and has no `Authorization`. Not for browsers, where no script sees `Cookie`.
+   */
+  readonly credentialCookie?: string;
   /** Milliseconds that one probe may take before it counts as not checked; default 5,000. */
   readonly probeTimeout?: number;
   /** Milliseconds that one enrolment may take, attestation included; default 60,000. */
@@ -59,6 +80,11 @@ export interface ResolvedDefenderOptions {
   readonly clock: () => number;
   readonly sdk: string;
   readonly evidenceMaxAge: number;
+  readonly schedule: boolean;
+  readonly remeasureOn?: RemeasureOn;
+  readonly timers: DefenderTimers;
+  readonly onDecision?: DecisionHook;
+  readonly credentialCookie?: string;
   readonly probeTimeout: number;
   readonly enrolTimeout: number;
   readonly boundHeaders: readonly string[];
@@ -73,6 +99,10 @@ const SEMVER =
 const PREFIX = /^(\/[A-Za-z0-9_.~-]+)+$/;
 const FIELD_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 const PRINTABLE = /^[\x20-\x7e]{1,64}$/;
+const PLATFORM_TIMERS: DefenderTimers = {
+  setTimeout: (run, ms) => globalThis.setTimeout(run, ms),
+  clearTimeout: (timer) => globalThis.clearTimeout(timer as number),
+};
 const METHODS_OF_KEY_STORE = ['loadKey', 'loadState', 'saveState', 'clear'] as const;
 
 /** Options checked and completed. @throws TypeError that says what to write instead */
@@ -88,6 +118,7 @@ export function resolveOptions(options: DefenderOptions): ResolvedDefenderOption
   check(PRINTABLE.test(sdk), 'sdk: write 1 to 64 printable ASCII characters');
   const boundHeaders = (options.boundHeaders ?? []).map((name) => String(name).toLowerCase());
   check(boundHeaders.every(isBindable), 'boundHeaders: write field names, without tab-token and host');
+  checkHooks(options);
   return {
     apis,
     prefix,
@@ -100,6 +131,11 @@ export function resolveOptions(options: DefenderOptions): ResolvedDefenderOption
     clock: options.clock ?? Date.now,
     sdk,
     evidenceMaxAge: bounded('evidenceMaxAge (seconds)', options.evidenceMaxAge ?? 60, 0, 300),
+    schedule: options.schedule ?? true,
+    remeasureOn: options.remeasureOn,
+    timers: options.timers ?? PLATFORM_TIMERS,
+    onDecision: options.onDecision,
+    credentialCookie: options.credentialCookie,
     probeTimeout: bounded('probeTimeout (milliseconds)', options.probeTimeout ?? 5_000, 1, 60_000),
     enrolTimeout: bounded('enrolTimeout (milliseconds)', options.enrolTimeout ?? 60_000, 1, 600_000),
     boundHeaders,
@@ -127,6 +163,13 @@ function checkParts(options: DefenderOptions): void {
   const attester: Partial<ClientAttester> = options.attester ?? noAttestation;
   const usable = typeof attester.format === 'string' && typeof attester.attest === 'function';
   check(usable, 'attester: pass { format, attest() }');
+}
+
+function checkHooks({ remeasureOn, onDecision, credentialCookie }: DefenderOptions): void {
+  for (const [name, hook] of Object.entries({ remeasureOn, onDecision }))
+    check(hook === undefined || typeof hook === 'function', `${name}: pass a function`);
+  const cookie = credentialCookie === undefined || FIELD_NAME.test(String(credentialCookie));
+  check(cookie, 'credentialCookie: write the name of a cookie');
 }
 
 function isBindable(name: string): boolean {

@@ -1,26 +1,20 @@
 import type { MintRequest } from '../token/mint.js';
-import { discard, refusalOf } from './answer.js';
 import { findApi, type Api } from './api.js';
 import { DefenderError } from './defender-error.js';
 import { resolveOptions, type DefenderOptions } from './defender-options.js';
-import { Enroller, type Enrolment } from './enrolment.js';
+import type { Enrolment } from './enrolment.js';
 import { EvidenceMeter } from './evidence.js';
 import { Instance } from './instance.js';
 import type { StoredSession } from './key-store.js';
-import { Link, type Shared } from './link.js';
-import { materialise, targetOf, type OutgoingRequest } from './outgoing-request.js';
-import { Sender } from './sender.js';
+import type { Shared } from './link.js';
+import { materialise, targetOf } from './outgoing-request.js';
+import { EvidenceSchedule } from './schedule.js';
+import { Server } from './server.js';
+import { StatusBoard, type DefenderStatus, type StatusListener } from './status.js';
 
 /** A request for which a token is wanted; `nonce` is the challenge to use instead of the newest known one. */
 export interface TokenRequest extends MintRequest {
   readonly nonce?: string;
-}
-
-/** One server with all that serves it. */
-interface Server {
-  readonly link: Link;
-  readonly enroller: Enroller;
-  readonly sender: Sender;
 }
 
 /**
@@ -30,22 +24,44 @@ interface Server {
 export class Defender {
   readonly #shared: Shared;
   readonly #servers: ReadonlyMap<Api, Server>;
+  readonly #schedule: EvidenceSchedule;
   readonly #closing = new AbortController();
 
   /** @throws TypeError when an option cannot work; the message says what to write instead */
   constructor(options: DefenderOptions) {
     const resolved = resolveOptions(options);
     const now = () => Math.floor(resolved.clock() / 1000);
-    const { probes, evidenceMaxAge: maxAge, probeTimeout: timeout } = resolved;
-    const instance = new Instance(resolved.keyStore);
-    const facts = () => ({ serverSkews: resolved.apis.flatMap(({ base }) => instance.api(base).skew ?? []) });
-    this.#shared = {
-      options: resolved,
-      instance,
-      meter: new EvidenceMeter({ probes, maxAge, timeout, now, facts }),
-      closed: this.#closing.signal,
-    };
-    this.#servers = new Map(resolved.apis.map((api) => [api, this.#connect(api)]));
+    const { apis, probes, evidenceMaxAge: maxAge, probeTimeout: timeout, timers, remeasureOn } = resolved;
+    const status = new StatusBoard();
+    const isConfigured = (base: string) => apis.some((api) => api.base === base);
+    const onLoaded = (bases: readonly string[]) => bases.filter(isConfigured).forEach((base) => status.enrolled(base));
+    const instance = new Instance(resolved.keyStore, onLoaded);
+    const facts = () => ({ serverSkews: apis.flatMap(({ base }) => instance.api(base).skew ?? []) });
+    const onMeasured = (impaired: boolean) => status.measured(impaired);
+    const meter = new EvidenceMeter({ probes, maxAge, timeout, now, facts, onMeasured });
+    this.#shared = { options: resolved, instance, meter, status, closed: this.#closing.signal };
+    this.#schedule = new EvidenceSchedule({ meter, timers, enabled: resolved.schedule && maxAge > 0, remeasureOn });
+    this.#servers = new Map(apis.map((api) => [api, new Server(api, this.#shared)]));
+  }
+
+  /** How this Defender stands; the rules are at `DefenderStatus` and `StatusBoard`. */
+  get status(): DefenderStatus {
+    return this.#shared.status.status;
+  }
+
+  /** Calls `listener` after each change of `status`; what it throws is ignored. @returns a function that ends it */
+  onStatus(listener: StatusListener): () => void {
+    return this.#shared.status.subscribe(listener);
+  }
+
+  /** Whether `url` is under a configured `api`: whether `fetch` would send there. */
+  covers(url: string | URL): boolean {
+    try {
+      return findApi(this.#shared.options.apis, targetOf(url)) !== undefined;
+    } catch {
+      // No URL, or a relative one where there is nothing to be relative to.
+      return false;
+    }
   }
 
   /** The instance id: undefined before `ready()`, the first request or the first enrolment. */
@@ -71,16 +87,16 @@ export class Defender {
 
   /** Loads the key, or makes it. Optional: everything else does it when needed. @throws DefenderError `key_store` */
   async ready(): Promise<string> {
-    this.#assertOpen();
+    this.#use();
     return (await this.#shared.instance.load()).id;
   }
 
   /**
    * Enrols now, at the server of `url` (default: the first one): to renew an attestation, or to end a suspension.
-   * @throws DefenderError `enrolment_refused`, `enrolment_failed`, `attester_failed`, `key_store`
+   * @throws DefenderError `enrolment_refused`, `enrolment_failed`, `unexpected_answer`, `attester_failed`, `key_store`
    */
   async enrol(url?: string | URL): Promise<Enrolment> {
-    this.#assertOpen();
+    this.#use();
     const server = url === undefined ? this.#first() : this.#serverOf(new URL(url));
     await this.#shared.instance.load();
     return server.enroller.enrol();
@@ -92,21 +108,28 @@ export class Defender {
    * @throws DefenderError `foreign_origin` when the target is not under a configured `api`, and as `enrol`
    */
   async token(request: TokenRequest): Promise<string> {
-    this.#assertOpen();
+    this.#use();
     const { link, enroller } = this.#serverOf(new URL(request.url));
     await enroller.ensure(undefined);
     return (await link.mint(request, request.nonce)).token;
   }
 
   /**
-   * As the global `fetch`, with a token. Redirects are not followed, answers are returned as they are, also refusals;
-   * what PROTOCOL section 7 lets a client repair is tried once more with a new token. Content is read into memory.
-   * @throws DefenderError `foreign_origin` when the target is not under a configured `api`, before anything is sent, and as `enrol`
+   * As the global `fetch`, with a token; bound to this Defender, so it can be passed on alone. Content is read into memory,
+   * that of the answer is not. Answers are returned as they are, also refusals; what PROTOCOL section 7 lets a client
+   * repair is tried once more with a new token.
+   *
+   * A redirect to the same origin, under the same `api`, is followed with a token of its own, five at most; any other one
+   * is the answer. In browsers redirects are opaque, and always the answer. `redirect: 'manual'` and `'error'` as usual.
+   *
+   * @throws DefenderError `foreign_origin` when the target is not under a configured `api`, and `body_used`, before
+   *   anything is sent; `unreachable`; and as `enrol`. The reason of an aborted `signal`, as it is.
    */
   readonly fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
-    this.#assertOpen();
-    const { enroller, sender } = this.#serverOf(targetOf(input));
-    const request = await materialise(input, init);
+    this.#use();
+    const url = targetOf(input);
+    const { enroller, sender } = this.#serverOf(url);
+    const request = await materialise(input, init, url);
     await enroller.ensure(request.signal);
     return sender.send(request, { reenrol: true });
   };
@@ -114,44 +137,22 @@ export class Defender {
   /**
    * Retires the key at every server where it is enrolled, ends its sessions there, and forgets it. A later request makes a
    * new key.
-   * @throws DefenderError `retire_refused` when a server did not confirm; the key is then kept
+   * @throws DefenderError `retire_refused` or `unreachable` when a server did not confirm; the key is then kept
    */
   async retire(): Promise<void> {
     this.#assertOpen();
     await this.#shared.instance.load();
-    for (const server of this.#servers.values()) {
-      if (server.link.state.enrolledAt !== undefined) await this.#retireAt(server);
-    }
+    for (const server of this.#servers.values()) await server.retire();
     await this.#shared.instance.clear();
+    this.#shared.status.retired();
     for (const { link } of this.#servers.values()) link.challenges.refused();
   }
 
-  /** Ends waits, probes and enrolments under way; requests already sent are not touched. @throws DefenderError `key_store` */
+  /** Ends the schedule, and waits and enrolments under way; requests already sent are not touched. @throws DefenderError `key_store` */
   async close(): Promise<void> {
+    this.#schedule.stop();
     this.#closing.abort(new DefenderError('closed', 'The Defender has been closed'));
-    await this.#shared.instance.flush();
-  }
-
-  async #retireAt({ link, sender }: Server): Promise<void> {
-    const url = new URL(`${link.api.base}${this.#shared.options.prefix}/instances/self`);
-    const init: RequestInit = { credentials: 'omit' };
-    const request: OutgoingRequest = { url, method: 'DELETE', headers: new Headers(), init };
-    const response = await sender.send(request, { reenrol: false });
-    await discard(response);
-    const { status, tabError } = refusalOf(response);
-    // A key that the server does not know, or has revoked, cannot be retired any further.
-    if (status === 204 || tabError === 'unknown_instance' || tabError === 'instance_revoked') return;
-    throw new DefenderError(
-      'retire_refused',
-      `The server did not retire the key: status ${status}`,
-      refusalOf(response),
-    );
-  }
-
-  #connect(api: Api): Server {
-    const link = new Link(api, this.#shared);
-    const enroller = new Enroller(this.#shared, link);
-    return { link, enroller, sender: new Sender(this.#shared, link, enroller) };
+    await this.#shared.instance.close();
   }
 
   #first(): Server {
@@ -165,6 +166,11 @@ export class Defender {
     const server = api && this.#servers.get(api);
     if (!server) throw new DefenderError('foreign_origin', `${url.origin} is not a configured api: nothing was sent`);
     return server;
+  }
+
+  #use(): void {
+    this.#assertOpen();
+    this.#schedule.touch();
   }
 
   #assertOpen(): void {

@@ -1,5 +1,6 @@
 import { enrolmentBinding } from '../token/mint.js';
-import { discard, readAnswer, refusalOf } from './answer.js';
+import { discard, readAnswer, readBounded, refusalOf } from './answer.js';
+import { report } from './decision.js';
 import { DefenderError } from './defender-error.js';
 import type { Link, MintedToken, Shared } from './link.js';
 import { abortable, limited, pause } from './waiting.js';
@@ -14,6 +15,8 @@ export interface Enrolment {
 
 /** The server may make a client enrol again once in this many seconds. */
 const REENROL_INTERVAL = 3600;
+/** Octets of an answer that are read. */
+const MAX_ANSWER = 65_536;
 
 /** Enrols the instance key at one server; concurrent callers share one enrolment. */
 export class Enroller {
@@ -38,8 +41,9 @@ export class Enroller {
     const { options, closed } = this.#shared;
     this.#running ??= limited(options.enrolTimeout, closed, (limit) => this.#enrol(limit))
       .catch((cause: unknown) => {
-        if (cause instanceof DefenderError) throw cause;
-        throw new DefenderError('enrolment_failed', 'The enrolment got no usable answer', { cause });
+        const error = coded(cause);
+        this.#shared.status.failed(this.#link.api.base, error);
+        throw error;
       })
       .finally(() => (this.#running = undefined));
     return abortable(this.#running, signal);
@@ -70,17 +74,17 @@ export class Enroller {
   }
 
   async #enrol(signal: AbortSignal): Promise<Enrolment> {
-    const first = await this.#attempt(signal);
+    const first = await this.#attempt(1, signal);
     const answer = await this.#link.absorb(first.response, first.sent);
     const repairable = answer.error === 'use_tab_nonce' || (answer.error === 'stale_token' && answer.learnedSkew);
     if (first.response.status !== 401 || !repairable) return this.#accept(first.response);
-    await discard(first.response);
-    const second = await this.#attempt(signal);
+    discard(first.response);
+    const second = await this.#attempt(2, signal);
     await this.#link.absorb(second.response, second.sent);
     return this.#accept(second.response);
   }
 
-  async #attempt(signal: AbortSignal): Promise<{ response: Response; sent: MintedToken }> {
+  async #attempt(attempt: number, signal: AbortSignal): Promise<{ response: Response; sent: MintedToken }> {
     const { options } = this.#shared;
     const challenge = await this.#challenge(signal);
     const attestation = await this.#attest(challenge);
@@ -89,7 +93,13 @@ export class Enroller {
     const contentType = 'application/json';
     const sent = await this.#link.mintEnrolment({ method: 'POST', url, content, contentType }, challenge);
     const headers = { 'Content-Type': contentType, 'TAB-Token': sent.token };
-    return { sent, response: await this.#post(url, signal, { headers, body: content }) };
+    const started = performance.now();
+    const response = await this.#post(url, signal, { headers, body: content });
+    const durationMs = performance.now() - started;
+    const outcome = isAccepted(response) && mayBeJson(response) ? 'accepted' : 'refused';
+    const code = readAnswer(response).error;
+    report(options.onDecision, response, { url: new URL(url), method: 'POST', attempt, outcome, code, durationMs });
+    return { sent, response };
   }
 
   async #challenge(signal: AbortSignal): Promise<string> {
@@ -98,7 +108,7 @@ export class Enroller {
     if (response.status !== 201) return refuse(response);
     const { challenge } = await readJson(response);
     if (typeof challenge === 'string' && /^[A-Za-z0-9_.-]{22,256}$/.test(challenge)) return challenge;
-    throw new DefenderError('enrolment_failed', 'The server sent no usable challenge');
+    throw unexpected(response, 'no usable challenge');
   }
 
   async #attest(challenge: string): Promise<{ format: string; statement: unknown }> {
@@ -116,7 +126,7 @@ export class Enroller {
   }
 
   async #accept(response: Response): Promise<Enrolment> {
-    if (response.status !== 200 && response.status !== 201) return refuse(response);
+    if (!isAccepted(response)) return refuse(response);
     const enrolment = await readJson(response);
     // An answer for another key would make this one look enrolled.
     if (enrolment.instanceId !== this.#shared.instance.id) {
@@ -126,6 +136,7 @@ export class Enroller {
     if (nonce !== undefined) this.#link.challenges.add(nonce);
     this.#link.enrolments += 1;
     await this.#link.update({ enrolledAt: this.#link.localNow() });
+    this.#shared.status.enrolled(this.#link.api.base);
     return enrolment as unknown as Enrolment;
   }
 
@@ -136,20 +147,48 @@ export class Enroller {
   }
 }
 
+function coded(cause: unknown): DefenderError {
+  if (cause instanceof DefenderError) return cause;
+  return new DefenderError('enrolment_failed', 'The enrolment got no usable answer', { cause });
+}
+
+function isAccepted({ status }: Response): boolean {
+  return status === 200 || status === 201;
+}
+
+/** The JSON object in an answer; a captive portal or a login page has none. */
 async function readJson(response: Response): Promise<Record<string, unknown>> {
-  const text = await response.text();
+  if (!mayBeJson(response)) {
+    discard(response);
+    throw unexpected(response, 'another media type');
+  }
+  const text = await readBounded(response, MAX_ANSWER);
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(text ?? '');
     if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
   } catch {
     // The parser's own message quotes the text, which may hold a challenge.
   }
-  throw new DefenderError('enrolment_failed', 'The server sent no JSON object');
+  throw unexpected(response, 'no JSON object');
 }
 
-async function refuse(response: Response): Promise<never> {
-  await discard(response);
+/** Plain text, the type that a string has for many servers, is looked into. */
+function mayBeJson({ headers }: Response): boolean {
+  const type = headers.get('content-type');
+  return type === null || /^(?:application\/(?:[a-z0-9!#$&^_.+-]+\+)?json|text\/plain)\s*(?:;|$)/i.test(type);
+}
+
+/** A refusal by the server, or the answer of something else in its place: a redirect, or a page for people. */
+function refuse(response: Response): never {
+  discard(response);
   const facts = refusalOf(response);
+  const isRefusal = facts.tabError !== undefined || (response.status >= 400 && mayBeJson(response));
+  if (!isRefusal) throw unexpected(response, 'neither an enrolment nor a refusal');
   const reason = facts.tabError && /^[a-z_]{1,40}$/.test(facts.tabError) ? facts.tabError : `status ${response.status}`;
   throw new DefenderError('enrolment_refused', `The server refused the enrolment: ${reason}`, facts);
+}
+
+function unexpected(response: Response, what: string): DefenderError {
+  const { status } = response;
+  return new DefenderError('unexpected_answer', `No TAB server answered: status ${status}, ${what}`, { status });
 }

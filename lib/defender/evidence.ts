@@ -20,24 +20,38 @@ export interface MeterOptions {
   readonly now: () => number;
   /** What the probes are told; by default that no server has said anything yet. */
   readonly facts?: () => ProbeFacts;
+  /** Told of each run, and whether a probe found a threat or could not look. */
+  readonly onMeasured?: (impaired: boolean) => void;
 }
 
 /** Runs the probes, all at once, and keeps their result for `maxAge`; concurrent callers share one run. */
 export class EvidenceMeter {
   readonly #options: MeterOptions;
+  #maxAge: number;
   #last?: Measurement;
   #running?: Promise<Measurement>;
+  /** A run under way that began before an event after which its result is of no use. */
+  #outdated?: Promise<Measurement>;
 
   constructor(options: MeterOptions) {
     this.#options = options;
+    this.#maxAge = options.maxAge;
+  }
+
+  /** Seconds that a measurement may be used, 0 for not at all. */
+  get maxAge(): number {
+    return this.#maxAge;
+  }
+
+  /** From now on a measurement may be used for at most `seconds`. */
+  lower(seconds: number): void {
+    this.#maxAge = Math.max(0, Math.min(this.#maxAge, seconds));
   }
 
   /** Evidence that is young enough; measured anew when it is not, or when the clock went back. */
   async current(): Promise<Measurement> {
     const age = this.#options.now() - (this.#last?.at ?? Number.NEGATIVE_INFINITY);
-    return this.#last && age >= 0 && age <= this.#options.maxAge && this.#options.maxAge > 0
-      ? this.#last
-      : this.#shared();
+    return this.#last && age >= 0 && age <= this.#maxAge && this.#maxAge > 0 ? this.#last : this.#shared();
   }
 
   /** Evidence of a run that starts now. */
@@ -47,21 +61,42 @@ export class EvidenceMeter {
     return this.#shared();
   }
 
-  #shared(): Promise<Measurement> {
-    this.#running ??= this.#measure().finally(() => (this.#running = undefined));
+  /** Something has happened: what was measured before counts no more. */
+  invalidate(): void {
+    this.#last = undefined;
+    this.#outdated = this.#running;
+  }
+
+  async #shared(): Promise<Measurement> {
+    if (this.#running && this.#running === this.#outdated) await this.#running;
+    this.#running ??= this.#run();
     return this.#running;
   }
 
+  #run(): Promise<Measurement> {
+    const run = this.#measure().finally(() => {
+      if (run === this.#outdated) this.#last = undefined;
+      this.#running = undefined;
+    });
+    return run;
+  }
+
   async #measure(): Promise<Measurement> {
-    const { probes, timeout, now, facts = NO_FACTS } = this.#options;
+    const { probes, timeout, now, facts = NO_FACTS, onMeasured } = this.#options;
     const run = async (probe: Probe) => normalise(probe, await runProbe(probe, timeout, facts()));
     const reports = await Promise.all(probes.map(run));
     const found = [...new Set(reports.flatMap((report) => report.found ?? []))].slice(0, MAX_NAMES);
     // One probe that finds a threat outweighs another that does not.
     const clear = [...new Set(reports.flatMap((report) => report.clear ?? []))].filter((name) => !found.includes(name));
     this.#last = { at: now(), found, clear: clear.slice(0, MAX_NAMES - found.length) };
+    onMeasured?.(found.length > 0 || reports.some(isSilent));
     return this.#last;
   }
+}
+
+/** Whether a probe said nothing at all: it could not look. */
+function isSilent({ found = [], clear = [] }: ProbeReport): boolean {
+  return found.length + clear.length === 0;
 }
 
 /** A probe that throws or hangs is reported as `unknown`: its name then appears in neither list. */

@@ -1,4 +1,5 @@
 export { createDefender, Defender, type TokenRequest } from './defender.js';
+export type { DecisionHook, DefenderDecision } from './decision.js';
 export { DefenderError, type DefenderErrorCode, type RefusalFacts } from './defender-error.js';
 export { DEFENDER_SDK, type DefenderOptions } from './defender-options.js';
 export { noAttestation, type AttestInput, type ClientAttester, type DefenderApp } from './client-attester.js';
@@ -12,5 +13,7 @@ export {
   type StoredSession,
 } from './key-store.js';
 export type { Probe, ProbeFacts, ProbeReport, ProbeResult } from './probe.js';
+export type { DefenderTimers, RemeasureOn } from './schedule.js';
+export type { DefenderStatus, StatusListener } from './status.js';
 export type { MintRequest, RemoteSigningKey, SigningKey, WebCryptoSigningKey } from '../token/mint.js';
 export type { PublicJwk, RuntimeEvidence, TabAlgorithm } from '../token/claims.types.js';

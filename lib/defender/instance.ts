@@ -15,14 +15,23 @@ export interface Identity {
  */
 export class Instance {
   readonly #store: KeyStore;
+  readonly #onLoaded: (enrolledAt: readonly string[]) => void;
+  readonly #unwatch?: () => void;
   #loading?: Promise<Identity>;
   #identity?: Identity;
   #apis: Record<string, ApiState> = {};
+  /** Changes that no completed write holds yet. */
+  #unsaved: Record<string, Partial<ApiState>> = {};
   #writing: Promise<void> = Promise.resolve();
   #writeError?: DefenderError;
 
-  constructor(store: KeyStore) {
+  /** @param onLoaded told at which servers a key that was loaded is enrolled */
+  constructor(store: KeyStore, onLoaded: (enrolledAt: readonly string[]) => void = () => undefined) {
     this.#store = store;
+    this.#onLoaded = onLoaded;
+    this.#unwatch = store.watchState?.(() => {
+      this.#writing = this.#writing.then(() => this.#reload());
+    });
   }
 
   /** The instance id, once the key is loaded. */
@@ -50,12 +59,14 @@ export class Instance {
    */
   async update(base: string, patch: Partial<ApiState>): Promise<void> {
     this.#apis[base] = { ...this.api(base), ...patch };
+    this.#unsaved[base] = { ...this.#unsaved[base], ...patch };
     this.#writing = this.#writing.then(() => this.#write());
     await this.#writing;
   }
 
-  /** Waits for the writes. @throws DefenderError `key_store` when the state in memory is not the one written */
-  async flush(): Promise<void> {
+  /** Waits for the writes and watches no more. @throws DefenderError `key_store` when the state in memory is not the one written */
+  async close(): Promise<void> {
+    this.#unwatch?.();
     await this.#writing;
     if (this.#writeError) throw this.#writeError;
   }
@@ -68,8 +79,29 @@ export class Instance {
     } catch (cause) {
       throw keyStoreError('The retired key could not be removed', cause);
     }
+    this.#forget();
+    this.#writeError = undefined;
+  }
+
+  #forget(): void {
     this.#apis = {};
-    this.#identity = this.#loading = this.#writeError = undefined;
+    this.#unsaved = {};
+    this.#identity = this.#loading = undefined;
+  }
+
+  /** Takes over what another page or process has saved, beside what this one has not saved yet. */
+  async #reload(): Promise<void> {
+    if (!this.#identity) return;
+    try {
+      const state = await this.#store.loadState();
+      // Retired elsewhere: the next request loads whatever key is there now.
+      if (state?.instanceId !== this.#identity.id) return this.#forget();
+      const bases = new Set([...Object.keys(state.apis), ...Object.keys(this.#unsaved)]);
+      const merged = [...bases].map((base) => [base, { ...state.apis[base], ...this.#unsaved[base] }] as const);
+      this.#apis = Object.fromEntries(merged);
+    } catch {
+      // What is in memory was good until now.
+    }
   }
 
   async #load(): Promise<Identity> {
@@ -79,16 +111,20 @@ export class Instance {
     // State of another key would claim enrolments and sessions that this one does not have.
     this.#apis = state?.instanceId === id ? { ...state.apis } : {};
     this.#identity = { key, id };
+    this.#onLoaded(Object.keys(this.#apis).filter((base) => this.api(base).enrolledAt !== undefined));
     return this.#identity;
   }
 
   async #write(): Promise<void> {
     if (!this.#identity) return;
     const state: DefenderState = { instanceId: this.#identity.id, apis: { ...this.#apis } };
+    const saving = this.#unsaved;
+    this.#unsaved = {};
     try {
       await this.#store.saveState(state);
       this.#writeError = undefined;
     } catch (cause) {
+      for (const base of Object.keys(saving)) this.#unsaved[base] = { ...saving[base], ...this.#unsaved[base] };
       this.#writeError = keyStoreError('The state could not be saved', cause);
     }
   }

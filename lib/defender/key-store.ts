@@ -39,10 +39,18 @@ export interface KeyStore<Key extends SigningKey = SigningKey> {
   saveState(state: DefenderState): Promise<void>;
   /** Forgets key and state: the key has been retired. The next `loadKey` makes a new one. */
   clear(): Promise<void>;
+  /**
+   * Calls `listener` after somebody else, such as another tab, has saved or cleared. Optional.
+   * @returns ends the calls
+   */
+  watchState?(listener: () => void): () => void;
 }
 
 /** A new key pair. `extractable` only where the store must write the key down. Default algorithm ES256. */
-export async function generateKey(algorithm: TabAlgorithm = 'ES256', extractable = false): Promise<WebCryptoSigningKey> {
+export async function generateKey(
+  algorithm: TabAlgorithm = 'ES256',
+  extractable = false,
+): Promise<WebCryptoSigningKey> {
   const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable });
   return { algorithm, privateKey, publicKey: publicMembers((await exportJWK(publicKey)) as PublicJwk) };
 }

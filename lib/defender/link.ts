@@ -7,12 +7,14 @@ import type { ResolvedDefenderOptions } from './defender-options.js';
 import type { EvidenceMeter, Measurement } from './evidence.js';
 import type { Instance } from './instance.js';
 import type { ApiState, StoredSession } from './key-store.js';
+import type { StatusBoard } from './status.js';
 
 /** What all parts of one Defender share. */
 export interface Shared {
   readonly options: ResolvedDefenderOptions;
   readonly instance: Instance;
   readonly meter: EvidenceMeter;
+  readonly status: StatusBoard;
   /** Fires when the Defender is closed. */
   readonly closed: AbortSignal;
 }
@@ -78,7 +80,7 @@ export class Link {
     return this.#mint('enrolment', request, evidence, routeOf(request), challenge);
   }
 
-  /** Keeps what the answer to `sent` says about time and session, and returns all that it says. */
+  /** Keeps what the answer to `sent` says about time, session, and how young evidence must be, and returns all that it says. */
   async absorb(response: Response, sent: MintedToken): Promise<TabAnswer & { learnedSkew: boolean }> {
     const answer = readAnswer(response);
     const patch: { skew?: number; session?: StoredSession } = {};
@@ -89,6 +91,8 @@ export class Link {
     if (answer.session) patch.session = answer.session;
     // A late end of an older session does not end the one that came after it.
     if (answer.session === null && (!sent.sid || sent.sid === this.state.session?.id)) patch.session = undefined;
+    // With a requirement it is about that: the age of the attestation.
+    if (answer.maxAge !== undefined && answer.requirement === undefined) this.#shared.meter.lower(answer.maxAge);
     if ('skew' in patch || 'session' in patch) await this.update(patch);
     return { ...answer, learnedSkew };
   }

@@ -1,5 +1,6 @@
 import type { MintRequest } from '../token/mint.js';
 import { credentialOf } from '../token/mint.js';
+import { DefenderError } from './defender-error.js';
 
 /** A request whose content is in memory, so that what is hashed is what is sent, as often as it is sent. */
 export interface OutgoingRequest {
@@ -24,17 +25,24 @@ export function targetOf(input: RequestInfo | URL): URL {
 /**
  * Reads the request that `fetch(input, init)` would send: its content as octets, with the `Content-Type` that the
  * platform gives to a string, form, or blob.
+ * @param url where it goes: `targetOf(input)`
+ * @throws DefenderError `body_used`; TypeError as `fetch` does; what the content's own source throws
  */
-export async function materialise(input: RequestInfo | URL, init: RequestInit = {}): Promise<OutgoingRequest> {
+export async function materialise(
+  input: RequestInfo | URL,
+  init: RequestInit = {},
+  url: URL = targetOf(input),
+): Promise<OutgoingRequest> {
   const signal = signalOf(input, init);
   signal?.throwIfAborted();
+  assertUnread(input, init);
   // Mode `no-cors` drops headers without a word, the token included.
   const mode = init.mode === 'no-cors' ? 'cors' : init.mode;
   const extra = { duplex: 'half', signal: null, ...(mode && { mode }) };
   const request = new Request(input, { ...init, ...extra });
   const octets = new Uint8Array(await request.arrayBuffer());
   return {
-    url: targetOf(input),
+    url,
     method: request.method,
     headers: new Headers(request.headers),
     content: octets.length > 0 ? octets : undefined,
@@ -53,8 +61,12 @@ function bindable(headers: Headers, boundHeaders: readonly string[]): readonly s
 }
 
 /** What a token for this request is made from. */
-export function describe(request: OutgoingRequest, boundHeaders: readonly string[]): MintRequest {
+export function describe(
+  request: OutgoingRequest,
+  { boundHeaders, credentialCookie }: { boundHeaders: readonly string[]; credentialCookie?: string },
+): MintRequest {
   const { url, method, content, headers } = request;
+  const credential = credentialOf(headers.get('authorization') ?? '');
   const bound = bindable(headers, boundHeaders).flatMap((name) => {
     const value = headers.get(name);
     return value === null ? [] : [[name, value] as const];
@@ -64,12 +76,22 @@ export function describe(request: OutgoingRequest, boundHeaders: readonly string
     url,
     content,
     contentType: headers.get('content-type') ?? undefined,
-    credential: credentialOf(headers.get('authorization') ?? ''),
+    credential: credential ?? cookieValue(headers.get('cookie'), credentialCookie),
     headers: Object.fromEntries(bound),
   };
 }
 
-/** The arguments of one attempt. Redirects are never followed: the token is for this target alone. */
+/** The raw value of a cookie (RFC 6265 section 4.2), as the server reads it. */
+function cookieValue(cookies: string | null, name: string | undefined): string | undefined {
+  if (cookies === null || name === undefined) return undefined;
+  for (const pair of cookies.split(';')) {
+    const equals = pair.indexOf('=');
+    if (equals !== -1 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim() || undefined;
+  }
+  return undefined;
+}
+
+/** The arguments of one attempt. The platform follows no redirect: the token is for this target alone. */
 export function attemptOf(request: OutgoingRequest, token: string): [string, RequestInit] {
   const headers = new Headers(request.headers);
   headers.set('TAB-Token', token);
@@ -78,11 +100,27 @@ export function attemptOf(request: OutgoingRequest, token: string): [string, Req
     method: request.method,
     headers,
     body: request.content,
-    redirect: request.init.redirect === 'error' ? 'error' : 'manual',
+    redirect: 'manual',
     signal: request.signal,
     mode: request.init.mode === 'same-origin' ? 'same-origin' : undefined,
   };
   return [request.url.href, init];
+}
+
+/** Content can be read once: what somebody else has begun to read would be signed and sent in part. */
+function assertUnread(input: RequestInfo | URL, { body }: RequestInit): void {
+  const ofRequest = (body === undefined || body === null) && input instanceof Request;
+  const isUsed = ofRequest ? input.bodyUsed || input.body?.locked : body instanceof ReadableStream && isDisturbed(body);
+  if (isUsed) throw new DefenderError('body_used', 'The content of the request has been read, or is being read');
+}
+
+/** Whether a stream is locked, or has been read from; the latter shows only where the platform refuses it. */
+function isDisturbed(stream: ReadableStream): boolean {
+  try {
+    return stream.locked || new Response(stream).bodyUsed;
+  } catch {
+    return true;
+  }
 }
 
 function signalOf(input: RequestInfo | URL, init: RequestInit): AbortSignal | undefined {

@@ -1,8 +1,11 @@
 import { discard } from './answer.js';
+import { report } from './decision.js';
+import { DefenderError } from './defender-error.js';
 import type { Enroller } from './enrolment.js';
 import type { Link, MintedToken, Shared } from './link.js';
 import { attemptOf, describe, type OutgoingRequest } from './outgoing-request.js';
-import { abortable } from './waiting.js';
+import { followed, isRedirect, MAX_REDIRECTS } from './redirect.js';
+import { abortable, quietly } from './waiting.js';
 
 /** One attempt: its answer, the token it answers, and what the answer says. */
 interface Attempt {
@@ -16,7 +19,10 @@ interface Retry {
   readonly nonce?: string;
 }
 
-/** Sends requests to one server: a fresh token for each attempt, and at most one repair per request (PROTOCOL section 7). */
+/**
+ * Sends requests to one server: a fresh token for each attempt, at most one repair per request (PROTOCOL section 7), and a
+ * redirect within the server as a request of its own.
+ */
 export class Sender {
   readonly #shared: Shared;
   readonly #link: Link;
@@ -28,27 +34,73 @@ export class Sender {
     this.#enroller = enroller;
   }
 
-  /** The answer to `request`, as it came; `reenrol: false` takes an unknown instance for an answer too. */
+  /**
+   * The answer to `request`, as it came; `reenrol: false` takes an unknown instance for an answer too.
+   * @throws DefenderError `unreachable`; TypeError for a redirect where the request says `redirect: 'error'`
+   */
   async send(request: OutgoingRequest, options: { reenrol: boolean }): Promise<Response> {
-    const first = await this.#attempt(request);
-    const retry = await this.#repair(first, request.signal, options.reenrol).catch(async (error: unknown) => {
-      await discard(first.response);
+    const { apis, prefix } = this.#shared.options;
+    let current = request;
+    let response = await this.#exchange(current, options.reenrol);
+    for (let redirects = 0; redirects < MAX_REDIRECTS; redirects += 1) {
+      const next = followed(current, response, { apis, api: this.#link.api, prefix });
+      if (!next) break;
+      discard(response);
+      current = next;
+      response = await this.#exchange(current, options.reenrol);
+    }
+    if (request.init.redirect !== 'error' || !isRedirect(response)) return response;
+    discard(response);
+    throw new TypeError("The server redirected a request with redirect: 'error'");
+  }
+
+  /** One request to one target: one attempt, or two. */
+  async #exchange(request: OutgoingRequest, reenrol: boolean): Promise<Response> {
+    const first = await this.#attempt(request, 1);
+    this.#reenrolIfMonitored(first, reenrol);
+    const retry = await this.#repair(first, request.signal, reenrol).catch((error: unknown) => {
+      discard(first.response);
       throw error;
     });
     if (!retry) return this.#final(first);
-    await discard(first.response);
-    return this.#final(await this.#attempt(request, retry.nonce));
+    discard(first.response);
+    return this.#final(await this.#attempt(request, 2, retry.nonce));
   }
 
-  async #attempt(request: OutgoingRequest, nonce?: string): Promise<Attempt> {
-    const { options } = this.#shared;
-    const minting = this.#link.mint(describe(request, options.boundHeaders), nonce);
+  async #attempt(request: OutgoingRequest, attempt: number, nonce?: string): Promise<Attempt> {
+    const { options, status } = this.#shared;
+    const minting = this.#link.mint(describe(request, options), nonce);
     const sent = await abortable(minting, request.signal);
     request.signal?.throwIfAborted();
-    const response = await options.fetch(...attemptOf(request, sent.token));
+    const started = performance.now();
+    const response = await this.#call(request, sent.token);
+    const durationMs = performance.now() - started;
     const answer = await this.#link.absorb(response, sent);
     this.#settle(sent, answer);
+    const { error, monitor: monitored } = answer;
+    status.answered(this.#link.api.base, { status: response.status, code: error, monitored });
+    const outcome = error !== undefined ? 'refused' : monitored !== undefined ? 'monitored' : 'accepted';
+    const { url, method } = request;
+    report(options.onDecision, response, { url, method, attempt, outcome, code: error ?? monitored, durationMs });
     return { response, sent, answer };
+  }
+
+  /** Sends once. What the caller did, such as an abort, is told as it is; everything else is the network. */
+  async #call(request: OutgoingRequest, token: string): Promise<Response> {
+    try {
+      return await this.#shared.options.fetch(...attemptOf(request, token));
+    } catch (cause) {
+      const isAbort = cause instanceof Error && cause.name === 'AbortError';
+      if (request.signal?.aborted || isAbort || cause instanceof DefenderError) throw cause;
+      const error = new DefenderError('unreachable', 'The request got no answer', { cause });
+      this.#shared.status.failed(this.#link.api.base, error);
+      throw error;
+    }
+  }
+
+  /** In monitor mode the request has passed; the enrolment that it lacked is made up for beside it. */
+  #reenrolIfMonitored({ sent, answer }: Attempt, reenrol: boolean): void {
+    if (reenrol && answer.monitor === 'unknown_instance') quietly(() => this.#enroller.repair(sent, undefined));
   }
 
   #settle(sent: MintedToken, answer: Attempt['answer']): void {

@@ -34,3 +34,8 @@ export async function limited<T>(
     parent.removeEventListener('abort', stop);
   }
 }
+
+/** Runs something of the application's, such as a listener; its failure, also a later one, is its own. */
+export function quietly(work: () => unknown): void {
+  (async () => work())().catch(() => undefined);
+}

@@ -23,6 +23,8 @@ export function createTestDefender(options: TestDefenderOptions): Defender {
     keyStore: memoryKeyStore(),
     reenrolWait: 0,
     evidenceMaxAge: 0,
+    // Timers of its own would run by the real clock, whatever clock the test has.
+    schedule: false,
     ...rest,
     api,
     app: { ver: '1.0.0', platform: 'node', ...app },

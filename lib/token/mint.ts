@@ -123,9 +123,14 @@ export async function mintEnrolToken(key: SigningKey, claims: TabClaims): Promis
   return sign(key, { typ: ENROL_TOKEN_TYPE, alg: key.algorithm, jwk: publicMembers(key.publicKey) }, claims);
 }
 
-/** RFC 7638 SHA-256 thumbprint of a public key: the instance id, 43 characters. */
+/** Of keys seen before: a token is made for every request, by the same few keys. */
+const thumbprints = new WeakMap<PublicJwk, Promise<string>>();
+
+/** RFC 7638 SHA-256 thumbprint of a public key, which must not change: the instance id, 43 characters. */
 export function thumbprint(publicKey: PublicJwk): Promise<string> {
-  return calculateJwkThumbprint(publicMembers(publicKey), 'sha256');
+  let known = thumbprints.get(publicKey);
+  if (!known) thumbprints.set(publicKey, (known = calculateJwkThumbprint(publicMembers(publicKey), 'sha256')));
+  return known;
 }
 
 /** `binding` of PROTOCOL section 5, 32 octets: what ties an attestation to one enrolment. */

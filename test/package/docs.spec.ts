@@ -158,7 +158,7 @@ describe('documentation', () => {
     const probe = (await load('probe.ts')) as { defender: { ready(): Promise<string> } };
     expect(await probe.defender.ready()).toMatch(/^[\w-]{43}$/);
     expect(await load('status.ts')).toMatchObject({ defender: { status: 'new' }, decisions: [] });
-    for (const file of ['axios-client.ts', 'feed.ts']) await expect(load(file)).resolves.toBeDefined();
+    for (const file of ['axios-client.ts', 'feed.ts', 'electron-main.ts']) await expect(load(file)).resolves.toBeDefined();
     process.chdir(home);
   });
 });

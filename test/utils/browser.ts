@@ -18,6 +18,14 @@ const FLAGS = [
   '--disable-sync',
 ];
 
+/** What a headless, driven Chromium is told so that a page sees what it sees in a person's browser. */
+const ORDINARY = [
+  // Without it `navigator.webdriver` is true.
+  '--disable-blink-features=AutomationControlled',
+  // By flag, so that workers have it too; the built-in one says `HeadlessChrome`.
+  '--user-agent=Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36',
+];
+
 /** A `describe` that drives Chromium; skipped, with a printed notice, where there is none. */
 export function describeBrowser(title: string, body: () => void): void {
   if (existsSync(CHROMIUM)) {
@@ -37,13 +45,21 @@ export interface TestBrowser {
   close(): Promise<void>;
 }
 
-/** Starts Chromium, headless. `args` are added to its command line. */
-export async function openBrowser(options: { args?: readonly string[] } = {}): Promise<TestBrowser> {
+/** How a test browser is started. */
+export interface BrowserOptions {
+  /** Added to the command line. */
+  readonly args?: readonly string[];
+  /** Hide that it is driven, so that every probe sees the browser of an ordinary user. Default false. */
+  readonly ordinary?: boolean;
+}
+
+/** Starts Chromium, headless. */
+export async function openBrowser({ args = [], ordinary = false }: BrowserOptions = {}): Promise<TestBrowser> {
   const profile = mkdtempSync(join(tmpdir(), 'tab-chromium-'));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: CHROMIUM,
     headless: true,
-    args: [...FLAGS, ...(options.args ?? [])],
+    args: [...FLAGS, ...(ordinary ? ORDINARY : []), ...args],
   });
   return {
     context,

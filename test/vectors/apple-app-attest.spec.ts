@@ -196,6 +196,8 @@ describeVectors('apple-app-attest', (vectors) => {
       expect(attestationCheck({ ...input, clientDataHash: lastFlipped(input.clientDataHash) })).toBe('nonce');
       expect(attestationCheck({ ...input, clientDataHash: Buffer.alloc(0) })).toBe('nonce');
       expect(attestationCheck({ ...input, keyId })).toBe('key-id');
+      expect(attestationCheck({ ...input, keyId: octets(keyId) })).toBe('key-id');
+      expect(attestationCheck({ ...input, keyId: octets(vector.keyIdB64) })).toBeUndefined();
       expect(attestationCheck({ ...input, environment })).toBe('environment');
       expect(attestationCheck({ ...input, roots: [wrongRoot] })).toBe('trust-anchor');
     });

@@ -1,5 +1,6 @@
 import type { Probe, ProbeResult } from '../probe.js';
-import { nodeOptions, optionName, processFacts, type ProcessFacts } from './process-facts.js';
+import { processFacts, type ProcessFacts } from './process-facts.js';
+import { optionName, processStart } from './process-start.js';
 
 /**
  * `debugger`: the Node inspector, active or asked for by an `--inspect*` option, and on Linux a tracer of the process
@@ -13,7 +14,8 @@ export function debuggerProbe(overrides: Partial<ProcessFacts> = {}): Probe {
 
 async function look(facts: ProcessFacts): Promise<ProbeResult> {
   if (facts.inspectorUrl() !== undefined) return 'found';
-  if (nodeOptions(facts).some((option) => optionName(option).startsWith('--inspect'))) return 'found';
+  const { options } = await processStart(facts);
+  if (options.some((option) => optionName(option).startsWith('--inspect'))) return 'found';
   if (facts.platform !== 'linux') return 'unknown';
   const tracer = /^TracerPid:\s*(\d+)\s*$/m.exec(await facts.readStatus())?.[1];
   if (tracer === undefined) return 'unknown';

@@ -107,6 +107,25 @@ describe('the age of evidence', () => {
     expect(state.runs).toBe(2);
   });
 
+  it('what was measured before an event counts no more', async () => {
+    const { state, meter: subject } = counting();
+    await subject.current();
+    subject.invalidate();
+    await subject.current();
+    expect(state.runs).toBe(2);
+  });
+
+  it('nor does a run that had begun before the event', async () => {
+    const { state, meter: subject } = counting();
+    const early = subject.current();
+    subject.invalidate();
+    const late = subject.current();
+    await Promise.all([early, late]);
+    expect(state.runs).toBe(2);
+    await subject.current();
+    expect(state.runs).toBe(2);
+  });
+
   it('is never after iat, even when the clock goes back between', async () => {
     const defender = harness.defender();
     await defender.fetch(`${harness.server.origin}/a`);

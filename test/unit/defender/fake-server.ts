@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, randomBytes, verify, type JsonWebKey } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** What a scripted answer may set. */
@@ -7,6 +7,8 @@ export interface Answer {
   status?: number;
   headers?: Record<string, string>;
   body?: string;
+  /** Writes the content, and ends it, instead of `body`. */
+  stream?: (reply: ServerResponse) => void;
 }
 
 /** One request as it arrived, with its token opened. */
@@ -29,6 +31,12 @@ export const refusal = (code: string, headers: Record<string, string> = {}, stat
   headers: { 'TAB-Error': code, ...headers },
   body: JSON.stringify({ code }),
 });
+/** A refusal as a server makes it, with its problem document. */
+export const problem = (code: string, status: number, document: object = {}): Answer => {
+  const body = JSON.stringify({ type: `urn:tab:error:${code}`, title: 'Refused', status, code, ...document });
+  const headers = { 'Content-Type': 'application/problem+json', 'Content-Length': String(Buffer.byteLength(body)) };
+  return { ...refusal(code, headers, status), body };
+};
 
 /**
  * A server that holds clients to PROTOCOL.md, written from it alone. What a client got wrong is in `problems`; what was
@@ -69,7 +77,8 @@ export class FakeServer {
         const headers = message.headers as Record<string, string>;
         const answer = await this.handle(message.method ?? '', message.url ?? '', message.rawHeaders, headers, body);
         reply.writeHead(answer.status ?? 200, answer.headers);
-        reply.end(answer.body);
+        if (answer.stream) answer.stream(reply);
+        else reply.end(answer.body);
       });
     });
     await new Promise<void>((resolve) => this.#server?.listen(0, '127.0.0.1', resolve));

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { useHarness } from './harness.js';
+import { b64u } from './fake-server.js';
+import { latch, useHarness } from './harness.js';
 
 const harness = useHarness();
 const bytes = randomBytes(5000);
@@ -101,6 +103,31 @@ describe('what is hashed is what is sent', () => {
     expect(harness.server.calls.every((call) => typeof call.claims.ath === 'string')).toBe(true);
   });
 
+  it.each([
+    ['session=abc', 'abc'],
+    ['theme=dark; session= a=b ; x', 'a=b'],
+    ['session=', undefined],
+    ['xsession=abc; session2=d; session', undefined],
+    ['theme=dark', undefined],
+  ])('binds the credential cookie in "%s"', async (cookie, value) => {
+    // The fake server knows of Authorization only.
+    harness.strict = value === undefined;
+    await harness
+      .defender({ credentialCookie: 'session' })
+      .fetch(`${harness.server.origin}/a`, { headers: { cookie } });
+    expect(harness.server.calls[0]?.headers.cookie).toBe(cookie);
+    expect(harness.server.calls[0]?.claims.ath).toBe(value && b64u(value));
+  });
+
+  it('binds no cookie unless it is configured, and Authorization before it', async () => {
+    const headers = { cookie: 'session=abc' };
+    await harness.defender().fetch(`${harness.server.origin}/a`, { headers });
+    expect(harness.server.calls[0]?.claims).not.toHaveProperty('ath');
+    const both = { ...headers, authorization: 'Bearer xyz' };
+    await harness.defender({ credentialCookie: 'session' }).fetch(`${harness.server.origin}/a`, { headers: both });
+    expect(harness.server.calls[1]?.claims.ath).toBe(b64u('xyz'));
+  });
+
   it('binds the configured headers that a request has', async () => {
     const defender = harness.defender({ boundHeaders: ['Idempotency-Key', 'x-absent', 'Content-Type'] });
     const headers = { 'idempotency-key': '  k 1 ' };
@@ -130,39 +157,48 @@ describe('answers', () => {
     expect(harness.server.calls).toHaveLength(1);
   });
 
-  it.each(['follow', undefined] as const)('does not follow a redirect (redirect: %s)', async (redirect) => {
-    harness.server.answers = [{ status: 307, headers: { location: '/elsewhere' } }];
-    const response = await harness.defender().fetch(`${harness.server.origin}/a`, { redirect });
-    expect(response.status).toBe(307);
-    expect(harness.server.calls).toHaveLength(1);
-  });
-
-  it('follows no redirect of a Request either', async () => {
-    harness.server.answers = [{ status: 302, headers: { location: '/elsewhere' } }];
-    const response = await harness.defender().fetch(new Request(`${harness.server.origin}/a`, { redirect: 'follow' }));
-    expect(response.status).toBe(302);
-    expect(harness.server.calls).toHaveLength(1);
-  });
-
-  it("keeps redirect: 'error'", async () => {
-    harness.server.answers = [{ status: 302, headers: { location: '/elsewhere' } }];
-    await expect(harness.defender().fetch(`${harness.server.origin}/a`, { redirect: 'error' })).rejects.toThrow(
-      TypeError,
-    );
-    expect(harness.server.calls).toHaveLength(1);
-  });
-
   it('does not repeat a request whose connection broke', async () => {
     let attempts = 0;
+    const cause = new TypeError('fetch failed');
     const broken: typeof fetch = async (input, init) => {
       if (!String(input).endsWith('/a')) return fetch(input, init);
       attempts += 1;
-      throw new TypeError('fetch failed');
+      throw cause;
     };
-    await expect(harness.defender({ fetch: broken }).fetch(`${harness.server.origin}/a`)).rejects.toThrow(
-      'fetch failed',
-    );
+    await expect(harness.defender({ fetch: broken }).fetch(`${harness.server.origin}/a`)).rejects.toMatchObject({
+      code: 'unreachable',
+      cause,
+    });
     expect(attempts).toBe(1);
+  });
+});
+
+describe('content of answers', () => {
+  it('is handed over as it comes', async () => {
+    const read = latch();
+    const stream = (reply: ServerResponse) => {
+      reply.write('first');
+      void read.opened.then(() => reply.end('last'));
+    };
+    harness.server.answers = [{ stream }];
+    const response = await harness.defender({ onDecision: () => undefined }).fetch(`${harness.server.origin}/a`);
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    // The server writes the rest only when the first part has been read.
+    expect((await reader?.read())?.value).toBe('first');
+    read.open();
+    expect((await reader?.read())?.value).toBe('last');
+    expect((await reader?.read())?.done).toBe(true);
+  });
+
+  it('is that of the platform: nothing is copied', async () => {
+    const own = new Response('x');
+    const defender = harness.defender({
+      onDecision: () => undefined,
+      fetch: (input, init) => (String(input).endsWith('/a') ? Promise.resolve(own) : fetch(input, init)),
+    });
+    expect(await defender.fetch(`${harness.server.origin}/a`)).toBe(own);
+    expect(own.bodyUsed).toBe(false);
+    expect(await own.text()).toBe('x');
   });
 });
 
@@ -187,9 +223,28 @@ describe('other origins', () => {
   it('does not take a path prefix for another', async () => {
     const defender = harness.defender({ api: `${harness.server.origin}/gw` });
     for (const path of ['/a', '/gwx/a', '/gw/../a', '/gw/%2e%2e/a']) {
+      expect(defender.covers(harness.server.origin + path)).toBe(false);
       await expect(defender.fetch(harness.server.origin + path)).rejects.toMatchObject({ code: 'foreign_origin' });
     }
     expect(harness.server.challengesAsked).toBe(0);
+  });
+});
+
+describe('covers', () => {
+  it.each([
+    ['/gw', true],
+    ['/gw/', true],
+    ['/gw/a?b#c', true],
+    ['', false],
+    ['/gw2', false],
+  ])('%s: %s', (path, expected) => {
+    const defender = harness.defender({ api: `${harness.server.origin}/gw` });
+    expect(defender.covers(harness.server.origin + path)).toBe(expected);
+    expect(defender.covers(new URL(harness.server.origin + path))).toBe(expected);
+  });
+
+  it.each(['/gw/a', 'gw/a', '', 'http://', 'https://evil.example/gw'])('%s: false', (url) => {
+    expect(harness.defender({ api: `${harness.server.origin}/gw` }).covers(url)).toBe(false);
   });
 });
 

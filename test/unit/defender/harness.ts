@@ -46,6 +46,34 @@ export function optionsFor(api: string, override: Partial<DefenderOptions> = {})
   };
 }
 
+/** Timers that run when a test says so; `due` holds those that are set, with their milliseconds. */
+export class FakeTimers {
+  readonly due = new Map<object, { run: () => void; ms: number }>();
+  readonly setTimeout = (run: () => void, ms: number): object => {
+    const timer = {};
+    this.due.set(timer, { run, ms });
+    return timer;
+  };
+  readonly clearTimeout = (timer: unknown): void => void this.due.delete(timer as object);
+
+  get delays(): number[] {
+    return [...this.due.values()].map(({ ms }) => ms);
+  }
+
+  /** Runs those that are set, and lets what they began come to its end. */
+  async turn(): Promise<void> {
+    const all = [...this.due];
+    this.due.clear();
+    for (const [, { run }] of all) run();
+    await settled();
+  }
+}
+
+/** Lets everything run that waits for nothing from outside. */
+export async function settled(): Promise<void> {
+  for (let index = 0; index < 5; index += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
 /** A door that stays shut until `open` is called. */
 export function latch() {
   const state = { open: (): void => undefined };

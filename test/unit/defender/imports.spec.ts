@@ -29,7 +29,13 @@ function reached(files: string[], seen = new Set<string>()): Set<string> {
 
 describe('the core of the Defender', () => {
   const core = [...sources('defender', /\.ts$/), ...sources('token', /^mint.*\.ts$/)];
-  const all = [...reached(core)];
+  const eventSource = `${lib}defender/event-source.ts`;
+  const all = [...reached(core)].filter((file) => file !== eventSource);
+
+  it('leaves the library of event streams to the subpath that is named after it', () => {
+    expect(importsOf(eventSource).filter((name) => !name.startsWith('.'))).toEqual(['eventsource']);
+    expect([...reached([`${lib}defender/index.ts`, `${lib}defender/axios.ts`])]).not.toContain(eventSource);
+  });
 
   it('imports jose and nothing else from outside, in no file that it reaches', () => {
     const outside = all.flatMap(importsOf).filter((name) => !name.startsWith('.'));

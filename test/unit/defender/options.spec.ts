@@ -39,6 +39,10 @@ describe('options', () => {
     ['probeTimeout', { probeTimeout: 0 }],
     ['enrolTimeout', { enrolTimeout: Number.POSITIVE_INFINITY }],
     ['reenrolWait', { reenrolWait: 30_001 }],
+    ['remeasureOn', { remeasureOn: 'focus' }],
+    ['onDecision', { onDecision: {} }],
+    ['credentialCookie', { credentialCookie: '' }],
+    ['credentialCookie', { credentialCookie: 'a=b' }],
     ['boundHeaders', { boundHeaders: ['a b'] }],
     ['boundHeaders', { boundHeaders: ['TAB-Token'] }],
   ])('%s: %o is refused by name', (name, override) => {

@@ -1,7 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createDefender, memoryKeyStore, type DefenderOptions } from '../../../lib/defender/index.js';
 import { FakeServer, refusal, T0 } from './fake-server.js';
-import { FakeClock, latch, meeting, optionsFor, useHarness } from './harness.js';
+import { FakeClock, latch, meeting, optionsFor, settled, useHarness } from './harness.js';
 
 const harness = useHarness();
 const get = (override: Partial<DefenderOptions> = {}) => harness.defender(override).fetch(`${harness.server.origin}/a`);
@@ -129,6 +129,47 @@ describe('no retry', () => {
     expect(harness.server.calls).toHaveLength(1);
     await defender.fetch(`${harness.server.origin}/b`);
     expect(harness.server.calls[1]?.claims.iat).toBe(code === 'stale_token' ? T0 + 50 : T0);
+  });
+});
+
+describe('monitor mode: unknown_instance', () => {
+  const monitored = { status: 200, headers: { 'TAB-Monitor': 'unknown_instance' } };
+
+  it('enrols beside the request, which has passed', async () => {
+    const defender = harness.defender();
+    await defender.enrol();
+    harness.server.answers = [monitored];
+    const challenge = latch();
+    harness.server.onChallenge = () => {
+      challenge.open();
+      return undefined;
+    };
+    expect((await defender.fetch(`${harness.server.origin}/a`)).status).toBe(200);
+    await challenge.opened;
+    await vi.waitFor(() => expect(harness.server.enrolments).toHaveLength(2));
+    expect(harness.server.calls).toHaveLength(1);
+  });
+
+  it('at most once per hour', async () => {
+    const defender = harness.defender();
+    await defender.enrol();
+    for (let index = 0; index < 3; index += 1) {
+      harness.server.answers = [monitored];
+      await defender.fetch(`${harness.server.origin}/a`);
+      await vi.waitFor(() => expect(harness.server.enrolments).toHaveLength(2));
+    }
+    await settled();
+    expect(harness.server.challengesAsked).toBe(2);
+  });
+
+  it('fails no request when it fails', async () => {
+    const defender = harness.defender();
+    await defender.enrol();
+    harness.server.onEnrol = () => refusal('attestation_rejected', {}, 403);
+    harness.server.answers = [monitored];
+    expect((await defender.fetch(`${harness.server.origin}/a`)).status).toBe(200);
+    await vi.waitFor(() => expect(defender.status).toBe('refused'));
+    expect((await defender.fetch(`${harness.server.origin}/a`)).status).toBe(200);
   });
 });
 

@@ -3,17 +3,27 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { debuggerProbe, hookingProbe, nodeDefender, type ProcessFacts } from '../../../../lib/defender/node/index.js';
+import {
+  debuggerProbe,
+  hookingProbe,
+  nodeDefender,
+  nodeProbes,
+  type NodeProbeOptions,
+  type ProcessFacts,
+} from '../../../../lib/defender/node/index.js';
 import { processFacts } from '../../../../lib/defender/node/process-facts.js';
+import { facts, files } from './facts.js';
 
-const facts = (override: Partial<ProcessFacts> = {}): ProcessFacts => ({
-  env: {},
-  execArgv: [],
-  platform: 'linux',
-  inspectorUrl: () => undefined,
-  readStatus: async () => 'Name:\tnode\nTracerPid:\t0\nUid:\t1\n',
-  ...override,
-});
+/** The threads of a process; a path among the names is a mapped library. */
+const threads = (...names: string[]): Partial<ProcessFacts> => {
+  const own = names.filter((name) => !name.startsWith('/'));
+  const comm = own.map((name, index): [string, string] => [`/proc/self/task/${index}/comm`, `${name}\n`]);
+  const maps = names.filter((name) => name.startsWith('/')).map((path) => `7f00-7f01 r-xp 0 0 0  ${path}\n`);
+  return {
+    list: async () => own.map((_, index) => String(index)),
+    read: files({ ...Object.fromEntries(comm), '/proc/self/maps': maps.join('') }),
+  };
+};
 const folder = mkdtempSync(join(tmpdir(), 'tab-probe-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -27,6 +37,16 @@ describe('debugger', () => {
     ['--inspect_brk', { execArgv: ['--inspect_brk'] }, 'found'],
     ['NODE_OPTIONS', { env: { NODE_OPTIONS: '--max-old-space-size=99 "--inspect"' } }, 'found'],
     ['another option', { execArgv: ['--title=--inspect'] }, 'clear'],
+    [
+      'options that were taken out',
+      { read: files({ '/proc/self/environ': 'A=1\0NODE_OPTIONS=--inspect\0' }) },
+      'found',
+    ],
+    ['arguments that were taken out', { read: files({ '/proc/self/cmdline': 'node\0--inspect=1\0a.js\0' }) }, 'found'],
+    ['an argument of the app', { read: files({ '/proc/self/cmdline': 'node\0a.js\0--inspect\0' }) }, 'clear'],
+    ['the value of an option', { read: files({ '/proc/self/cmdline': 'node\0-e\0--inspect\0' }) }, 'found'],
+    ['an argument in Electron', { electron: true, argv: ['--inspect=5858', '.'] }, 'found'],
+    ['an argument in Node', { argv: ['a.js', '--inspect=5858'] }, 'clear'],
     ['a tracer', { readStatus: async () => 'TracerPid:\t4242\n' }, 'found'],
     ['a status without tracer', { readStatus: async () => 'Name:\tnode\n' }, 'unknown'],
     ['a platform where it cannot look', { platform: 'darwin' }, 'unknown'],
@@ -62,6 +82,28 @@ describe('hooking', () => {
     ['LD_PRELOAD', { env: { LD_PRELOAD: '/tmp/x.so' } }, 'found'],
     ['LD_AUDIT', { env: { LD_AUDIT: '/tmp/x.so' } }, 'found'],
     ['DYLD_INSERT_LIBRARIES', { env: { DYLD_INSERT_LIBRARIES: '/tmp/x.dylib' } }, 'found'],
+    ['--snapshot-blob', { execArgv: ['--snapshot-blob', './s.blob'] }, 'found'],
+    ['a configuration with preloads', { execArgv: ['--experimental-config-file=./c.json'] }, 'found'],
+    ['/etc/ld.so.preload', { read: files({ '/etc/ld.so.preload': '# all\n/tmp/x.so # here\n' }) }, 'found'],
+    ['/etc/ld.so.preload with comments only', { read: files({ '/etc/ld.so.preload': '# /tmp/x.so\n\n' }) }, 'clear'],
+    ['LD_PRELOAD that was taken out', { read: files({ '/proc/self/environ': 'LD_PRELOAD=/tmp/x.so\0' }) }, 'found'],
+    ['-r that was taken out', { read: files({ '/proc/self/cmdline': 'node\0--title\0x\0-r\0x\0a.js\0' }) }, 'found'],
+    ['-r of the app', { read: files({ '/proc/self/cmdline': 'node\0a.js\0-r\0x\0' }) }, 'clear'],
+    ['LD_LIBRARY_PATH', { env: { LD_LIBRARY_PATH: '/opt/lib' } }, 'clear'],
+    [
+      'an agent in the memory map',
+      { read: files({ '/proc/self/maps': '7f r-xp /memfd:frida-agent-64.so (deleted)' }) },
+      'found',
+    ],
+    ['gum-js in the memory map', { read: files({ '/proc/self/maps': '7f r-xp /tmp/gum-js.so' }) }, 'found'],
+    ['a thread gum-js-loop', threads('node', 'gum-js-loop'), 'found'],
+    ['a thread pool-frida', threads('node', 'pool-frida'), 'found'],
+    ['threads of GLib without GLib', threads('node', 'gmain', 'gdbus'), 'found'],
+    ['threads of GLib with GLib', threads('node', 'gmain', 'gdbus', '/usr/lib/libglib-2.0.so.0.7200.4'), 'clear'],
+    ['threads of GLib in libvips', threads('node', 'gmain', '/app/node_modules/x/libvips-cpp.so.8.15'), 'clear'],
+    ['ordinary threads', threads('node', 'libuv-worker', 'DelayedTaskSche'), 'clear'],
+    ['a replaced loader', { changed: async () => ['node:module._load'] }, 'found'],
+    ['another platform', { platform: 'darwin', read: () => Promise.reject(new Error('no /proc')) }, 'clear'],
     ['empty variables', { env: { LD_PRELOAD: '', NODE_OPTIONS: '' } }, 'clear'],
   ])('%s', async (_, override, result) => {
     expect(await hookingProbe({ facts: facts(override) }).run()).toBe(result);
@@ -74,12 +116,15 @@ describe('hooking', () => {
       'clear',
     ],
     ['a quoted path', { env: { NODE_OPTIONS: '--require "./with space.cjs"' } }, 'clear'],
+    ['a loader of the app', { changed: async () => ['node:module._load'] }, 'clear'],
+    ['a loader of the app and another', { changed: async () => ['node:module._load', 'node:module.wrap'] }, 'found'],
+    ['the same library everywhere', { read: files({ '/etc/ld.so.preload': '/usr/lib/jemalloc.so' }) }, 'clear'],
     ['one more module', { execArgv: ['-r', './apm.cjs', '-r', './evil.cjs'] }, 'found'],
     ['one more library', { env: { LD_PRELOAD: '/usr/lib/jemalloc.so:/tmp/evil.so' } }, 'found'],
     ['one more library after a space', { env: { LD_PRELOAD: '/usr/lib/jemalloc.so /tmp/evil.so' } }, 'found'],
     ['another place of the same name', { execArgv: ['-r', '/tmp/apm.cjs'] }, 'found'],
   ])('with an allow list: %s', async (_, override, result) => {
-    const allow = ['./apm.cjs', './with space.cjs', '/usr/lib/jemalloc.so'];
+    const allow = ['./apm.cjs', './with space.cjs', '/usr/lib/jemalloc.so', 'node:module._load'];
     expect(await hookingProbe({ allow, facts: facts(override) }).run()).toBe(result);
   });
 });
@@ -127,8 +172,20 @@ describe('a real process', () => {
 
   it('is this one by default', async () => {
     const own = processFacts();
+    expect(own.ppid).toBe(process.ppid);
     expect([own.env, own.execArgv, own.platform]).toEqual([process.env, process.execArgv, process.platform]);
-    if (process.platform === 'linux') expect(await own.readStatus()).toMatch(/^TracerPid:/m);
+    if (process.platform !== 'linux') return;
+    expect(await own.readStatus()).toMatch(/^TracerPid:/m);
+    expect(await own.read('/proc/self/maps')).toContain('[stack]');
+    expect(await own.read('/proc/self/status', true)).toContain('TracerPid:');
+    expect([await own.read('/proc/self/none'), await own.read('/proc/self/none', true)]).toEqual([
+      undefined,
+      undefined,
+    ]);
+    await expect(own.read('/proc')).rejects.toThrow('EISDIR');
+    expect(await own.list('/proc/self/task')).toContain(String(process.pid));
+    expect((await own.processes()).length).toBeGreaterThan(1);
+    await expect(own.processes(AbortSignal.abort())).rejects.toThrow();
   });
 });
 
@@ -143,5 +200,35 @@ describe('nodeDefender', () => {
 
   it('needs a path', () => {
     expect(() => nodeDefender({ ...options, keyFile: '' })).toThrow('Defender option keyFile');
+  });
+
+  it('refuses a key for manifests that cannot be one', () => {
+    const tamper = { root: folder, manifest: 'm', key: 'no key' };
+    expect(() => nodeDefender({ ...options, keyFile: join(folder, 'k.json'), tamper })).toThrow('not a public key');
+  });
+});
+
+describe('nodeProbes', () => {
+  const named = (look?: NodeProbeOptions) => nodeProbes(look).map(({ name }) => name);
+  const usual = ['debugger', 'hooking', 'memory-tamper', 'automation', 'remote-control', 'time-spoof'];
+
+  it('are those that an ordinary process passes anywhere', () => {
+    expect(named()).toEqual(usual);
+  });
+
+  it('can be left out and taken in', () => {
+    const none = { debugger: false, hooking: false, memoryTamper: false, automation: false, remoteControl: false };
+    expect(named({ ...none, timeSpoof: false })).toEqual([]);
+    expect(named({ root: true, emulator: true, tamper: { root: folder } })).toEqual([
+      ...usual,
+      'tamper',
+      'root',
+      'emulator',
+    ]);
+  });
+
+  it('take options', async () => {
+    const [probe] = nodeProbes({ debugger: false, hooking: { facts: facts({ env: { LD_PRELOAD: '/x.so' } }) } });
+    expect(await probe?.run()).toBe('found');
   });
 });
