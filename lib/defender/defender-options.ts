@@ -8,6 +8,12 @@ import type { DefenderTimers, RemeasureOn } from './schedule.js';
 /** The `sdk` of the evidence unless configured. */
 export const DEFENDER_SDK = 'nestjs-tab/0.1.0';
 
+/** Makes the assertion for one token of a request. A failure ends the request. */
+export type AssertionMaker = (
+  clientDataHash: Uint8Array,
+  request: { readonly method: string; readonly url: URL },
+) => string | undefined | Promise<string | undefined>;
+
 /** Options of a Defender. */
 export interface DefenderOptions {
   /**
@@ -51,6 +57,11 @@ export interface DefenderOptions {
    * request has it in its `Cookie` header and has no `Authorization`. Not for browsers, where no script sees `Cookie`.
    */
   readonly credentialCookie?: string;
+  /**
+   * Has the platform vouch for a token (App Attest): the assertion over `clientDataHash`, SHA-256 of the token, in standard
+   * base64, sent as `TAB-Assertion`. Undefined for requests that need none. Default: none.
+   */
+  readonly assertion?: AssertionMaker;
   /** Milliseconds that one probe may take before it counts as not checked; default 5,000. */
   readonly probeTimeout?: number;
   /** Milliseconds that one enrolment may take, attestation included; default 60,000. */
@@ -85,6 +96,7 @@ export interface ResolvedDefenderOptions {
   readonly timers: DefenderTimers;
   readonly onDecision?: DecisionHook;
   readonly credentialCookie?: string;
+  readonly assertion?: AssertionMaker;
   readonly probeTimeout: number;
   readonly enrolTimeout: number;
   readonly boundHeaders: readonly string[];
@@ -136,6 +148,7 @@ export function resolveOptions(options: DefenderOptions): ResolvedDefenderOption
     timers: options.timers ?? PLATFORM_TIMERS,
     onDecision: options.onDecision,
     credentialCookie: options.credentialCookie,
+    assertion: options.assertion,
     probeTimeout: bounded('probeTimeout (milliseconds)', options.probeTimeout ?? 5_000, 1, 60_000),
     enrolTimeout: bounded('enrolTimeout (milliseconds)', options.enrolTimeout ?? 60_000, 1, 600_000),
     boundHeaders,
@@ -165,8 +178,8 @@ function checkParts(options: DefenderOptions): void {
   check(usable, 'attester: pass { format, attest() }');
 }
 
-function checkHooks({ remeasureOn, onDecision, credentialCookie }: DefenderOptions): void {
-  for (const [name, hook] of Object.entries({ remeasureOn, onDecision }))
+function checkHooks({ remeasureOn, onDecision, credentialCookie, assertion }: DefenderOptions): void {
+  for (const [name, hook] of Object.entries({ remeasureOn, onDecision, assertion }))
     check(hook === undefined || typeof hook === 'function', `${name}: pass a function`);
   const cookie = credentialCookie === undefined || FIELD_NAME.test(String(credentialCookie));
   check(cookie, 'credentialCookie: write the name of a cookie');

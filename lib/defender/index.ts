@@ -1,7 +1,7 @@
 export { createDefender, Defender, type TokenRequest } from './defender.js';
 export type { DecisionHook, DefenderDecision } from './decision.js';
 export { DefenderError, type DefenderErrorCode, type RefusalFacts } from './defender-error.js';
-export { DEFENDER_SDK, type DefenderOptions } from './defender-options.js';
+export { DEFENDER_SDK, type AssertionMaker, type DefenderOptions } from './defender-options.js';
 export { noAttestation, type AttestInput, type ClientAttester, type DefenderApp } from './client-attester.js';
 export type { Enrolment } from './enrolment.js';
 export {

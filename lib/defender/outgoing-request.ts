@@ -92,9 +92,10 @@ function cookieValue(cookies: string | null, name: string | undefined): string |
 }
 
 /** The arguments of one attempt. The platform follows no redirect: the token is for this target alone. */
-export function attemptOf(request: OutgoingRequest, token: string): [string, RequestInit] {
+export function attemptOf(request: OutgoingRequest, token: string, assertion?: string): [string, RequestInit] {
   const headers = new Headers(request.headers);
   headers.set('TAB-Token', token);
+  if (assertion !== undefined) headers.set('TAB-Assertion', assertion);
   const init: RequestInit = {
     ...request.init,
     method: request.method,

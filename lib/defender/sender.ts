@@ -71,9 +71,10 @@ export class Sender {
     const { options, status } = this.#shared;
     const minting = this.#link.mint(describe(request, options), nonce);
     const sent = await abortable(minting, request.signal);
+    const assertion = await this.#assert(request, sent.token);
     request.signal?.throwIfAborted();
     const started = performance.now();
-    const response = await this.#call(request, sent.token);
+    const response = await this.#call(request, sent.token, assertion);
     const durationMs = performance.now() - started;
     const answer = await this.#link.absorb(response, sent);
     this.#settle(sent, answer);
@@ -85,10 +86,22 @@ export class Sender {
     return { response, sent, answer };
   }
 
+  /** What the platform says of this token, where the app asks it to. */
+  async #assert({ method, url, signal }: OutgoingRequest, token: string): Promise<string | undefined> {
+    const { assertion } = this.#shared.options;
+    if (!assertion) return undefined;
+    const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(token)));
+    const making = (async () => assertion(hash, { method, url: new URL(url) }))();
+    return abortable(making, signal).catch((cause: unknown) => {
+      if (signal?.aborted) throw cause;
+      throw new DefenderError('attester_failed', 'The assertion could not be made', { cause });
+    });
+  }
+
   /** Sends once. What the caller did, such as an abort, is told as it is; everything else is the network. */
-  async #call(request: OutgoingRequest, token: string): Promise<Response> {
+  async #call(request: OutgoingRequest, token: string, assertion?: string): Promise<Response> {
     try {
-      return await this.#shared.options.fetch(...attemptOf(request, token));
+      return await this.#shared.options.fetch(...attemptOf(request, token, assertion));
     } catch (cause) {
       const isAbort = cause instanceof Error && cause.name === 'AbortError';
       if (request.signal?.aborted || isAbort || cause instanceof DefenderError) throw cause;

@@ -1,3 +1,4 @@
+export { bridgeAssertion, type BridgeAssertionOptions } from './bridge-assertion.js';
 export { bridgeAttester, type BridgeAttesterOptions } from './bridge-attester.js';
 export type { BridgeOptions } from './bridge-call.js';
 export { bridgeDefender, type BridgeDefenderOptions } from './bridge-defender.js';

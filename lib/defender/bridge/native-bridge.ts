@@ -46,6 +46,11 @@ export interface NativeBridge {
     readonly format: BridgeAttestationFormat;
     readonly challenge: string;
   }): Promise<unknown>;
+  /**
+   * App Attest's assertion by the key of the attestation, base64, over the 32 octets of `clientDataHash`. Absent: the platform
+   * has none.
+   */
+  assert?(call: { readonly alias: string; readonly clientDataHash: string }): Promise<{ readonly assertion: string }>;
   /** The text saved last under `alias`, or null. In storage that only this app can read (Keychain, encrypted preferences). */
   loadState(call: { readonly alias: string }): Promise<string | null>;
   /** Saves `state` under `alias`; null removes it. */
