@@ -35,7 +35,7 @@ export class Defender {
     const status = new StatusBoard();
     const isConfigured = (base: string) => apis.some((api) => api.base === base);
     const onLoaded = (bases: readonly string[]) => bases.filter(isConfigured).forEach((base) => status.enrolled(base));
-    const instance = new Instance(resolved.keyStore, onLoaded);
+    const instance = new Instance(resolved.keyStore, onLoaded, () => status.retired());
     const facts = () => ({ serverSkews: apis.flatMap(({ base }) => instance.api(base).skew ?? []) });
     const onMeasured = (impaired: boolean) => status.measured(impaired);
     const meter = new EvidenceMeter({ probes, maxAge, timeout, now, facts, onMeasured });

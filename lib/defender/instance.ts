@@ -16,6 +16,7 @@ export interface Identity {
 export class Instance {
   readonly #store: KeyStore;
   readonly #onLoaded: (enrolledAt: readonly string[]) => void;
+  readonly #onLost: () => void;
   readonly #unwatch?: () => void;
   #loading?: Promise<Identity>;
   #identity?: Identity;
@@ -25,10 +26,18 @@ export class Instance {
   #writing: Promise<void> = Promise.resolve();
   #writeError?: DefenderError;
 
-  /** @param onLoaded told at which servers a key that was loaded is enrolled */
-  constructor(store: KeyStore, onLoaded: (enrolledAt: readonly string[]) => void = () => undefined) {
+  /**
+   * @param onLoaded told at which servers a key that was loaded is enrolled
+   * @param onLost told when the key was retired by somebody else
+   */
+  constructor(
+    store: KeyStore,
+    onLoaded: (enrolledAt: readonly string[]) => void = () => undefined,
+    onLost: () => void = () => undefined,
+  ) {
     this.#store = store;
     this.#onLoaded = onLoaded;
+    this.#onLost = onLost;
     this.#unwatch = store.watchState?.(() => {
       this.#writing = this.#writing.then(() => this.#reload());
     });
@@ -95,7 +104,10 @@ export class Instance {
     try {
       const state = await this.#store.loadState();
       // Retired elsewhere: the next request loads whatever key is there now.
-      if (state?.instanceId !== this.#identity.id) return this.#forget();
+      if (state?.instanceId !== this.#identity.id) {
+        this.#forget();
+        return this.#onLost();
+      }
       const bases = new Set([...Object.keys(state.apis), ...Object.keys(this.#unsaved)]);
       const merged = [...bases].map((base) => [base, { ...state.apis[base], ...this.#unsaved[base] }] as const);
       this.#apis = Object.fromEntries(merged);

@@ -8,6 +8,7 @@ import { AuthModule } from './auth/auth.module.js';
 import { BANK_CONFIG, type BankConfig } from './config.js';
 import { DatabaseModule } from './database/database.module.js';
 import { HealthController } from './health.controller.js';
+import { LabModule } from './lab/lab.module.js';
 import { OperatorModule } from './operator/operator.module.js';
 import { tabOptions } from './tab-options.js';
 import { TransfersModule } from './transfers/transfers.module.js';
@@ -29,6 +30,7 @@ export class AppModule {
         AccountsModule,
         TransfersModule,
         OperatorModule,
+        ...(config.lab === undefined ? [] : [LabModule.forRoot(config.lab)]),
       ],
       controllers: [HealthController],
       providers: [

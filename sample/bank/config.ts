@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
 import type { JSONWebKeySet } from 'jose';
 import { readDatabaseUrl, type DatabaseSettings } from './database/database-settings.js';
+import type { LabSettings } from './lab/lab-settings.js';
 
 /** Port unless `PORT` says otherwise. */
 export const DEFAULT_PORT = 3000;
@@ -35,6 +37,8 @@ export interface BankConfig {
   readonly attesterJwks?: JSONWebKeySet;
   /** Who may say that a session has ended. Default: nobody, and there is no route for it. */
   readonly transmitter?: EventTransmitter;
+  /** The attack lab at `/`, with an app for browsers that nobody attests. Default: none. */
+  readonly lab?: LabSettings;
   /** What to tell whoever starts the bank. */
   readonly notes: readonly string[];
   /** Milliseconds since the epoch. */
@@ -69,6 +73,7 @@ export function readConfig(env: NodeJS.ProcessEnv, port: number): BankConfig {
     mode: readMode(env['TAB_MODE'], notes),
     operatorKey: readOperatorKey(env['OPERATOR_KEY'], notes),
     attesterJwks: readAttesterJwks(env['ATTESTER_JWKS']),
+    lab: readLab(env),
     notes,
     clock: Date.now,
   };
@@ -115,6 +120,16 @@ function readMode(text: string | undefined, notes: string[]): 'enforce' | 'monit
   if (text !== 'monitor') throw new BankConfigError("TAB_MODE: write 'enforce' or 'monitor'");
   notes.push('TAB_MODE is monitor: what TAB would refuse passes, with TAB-Monitor');
   return text;
+}
+
+/** The page lies beside the compiled code. Where it matters, nobody is let in by a browser that nobody attests. */
+function readLab({ LAB: text, NODE_ENV }: NodeJS.ProcessEnv): LabSettings | undefined {
+  const isProduction = NODE_ENV === 'production';
+  if (text === 'off') return undefined;
+  if (text !== undefined && text !== '' && text !== 'on') throw new BankConfigError("LAB: write 'on' or 'off'");
+  if (isProduction && text === 'on')
+    throw new BankConfigError('LAB: the attack lab is not for production; leave it out');
+  return isProduction ? undefined : { folder: fileURLToPath(new URL('./web', import.meta.url)) };
 }
 
 /** Never a default key: what is made up here, somebody would have to print. */

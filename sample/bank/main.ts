@@ -12,7 +12,7 @@ async function main(): Promise<void> {
   console.log(welcome(config));
 }
 
-function welcome({ port, origins, notes, operatorKey }: BankConfig): string {
+function welcome({ port, origins, notes, operatorKey, lab }: BankConfig): string {
   const url = `http://localhost:${port}`;
   return [
     '',
@@ -21,6 +21,9 @@ function welcome({ port, origins, notes, operatorKey }: BankConfig): string {
     '',
     `App ${BANK_APP.id}, platform ${BANK_APP.platform}, version ${BANK_APP.minVersion} or later; users alice / alice-secret and bob / bob-secret.`,
     'What to do next:',
+    ...(lab === undefined
+      ? []
+      : [`  open ${url} in a browser                         the attack lab: be a customer, then attack the bank`]),
     `  curl -i ${url}/health                            open: 200`,
     `  curl -i ${url}/accounts                          no TAB token: 401 missing_token`,
     `  curl -s ${url}/.well-known/tab-configuration     what a client needs to know`,

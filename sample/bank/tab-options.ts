@@ -11,11 +11,17 @@ export const BANK_APP = { id: 'com.example.bank', platform: 'node', minVersion: 
 /** The same app, attested. */
 export const ATTESTED_APP = { ...BANK_APP, id: 'com.example.bank.attested' } as const;
 
+/** The app in the browser: the page of the attack lab. Nobody attests browsers. */
+export const WEB_APP = { ...BANK_APP, id: 'com.example.bank.web', platform: 'web' } as const;
+
 /** The name by which transmitters of security events know the bank. */
 export const BANK_AUDIENCE = 'com.example.bank';
 
 /** Every build has these probes, so a token in which one of them did not run is refused. */
 const PROBES = ['debugger', 'hooking', 'tamper'] as const;
+
+/** Those of `webDefender`, with a manifest of the page's own files. */
+const WEB_PROBES = ['automation', 'debugger', 'hooking', 'overlay', 'tamper', 'time-spoof'] as const;
 
 /** What the bank asks of TAB. */
 export function tabOptions(config: BankConfig, tokens: AccessTokens): TabOptions {
@@ -36,18 +42,19 @@ export function tabOptions(config: BankConfig, tokens: AccessTokens): TabOptions
   };
 }
 
-function apps({ attesterJwks }: BankConfig): TabAppOptions[] {
+function apps({ attesterJwks, lab }: BankConfig): TabAppOptions[] {
   // For trying out. A bank on phones lists their attestation formats here instead.
-  const unattested: TabAppOptions = { ...BANK_APP, probes: PROBES, allowUnattested: true };
-  if (attesterJwks === undefined) return [unattested];
-  const attested: TabAppOptions = {
-    ...ATTESTED_APP,
-    probes: PROBES,
-    attestation: [clientAttestation({ issuers: [{ jwks: attesterJwks }] })],
+  const apps: TabAppOptions[] = [{ ...BANK_APP, probes: PROBES, allowUnattested: true }];
+  if (attesterJwks !== undefined) {
+    const attestation = [clientAttestation({ issuers: [{ jwks: attesterJwks }] })];
     // An app that was tampered with once is not believed when it says that it is well again: it has to attest anew.
-    suspendOn: ['tamper'],
-  };
-  return [unattested, attested];
+    apps.push({ ...ATTESTED_APP, probes: PROBES, attestation, suspendOn: ['tamper'] });
+  }
+  if (lab !== undefined) {
+    // A page whose functions were replaced is not believed again either; it can only start over, with a new key and login.
+    apps.push({ ...WEB_APP, probes: WEB_PROBES, allowUnattested: true, suspendOn: ['hooking'] });
+  }
+  return apps;
 }
 
 /** Only who is told about transmitters listens to any. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { memoryKeyStore, type DefenderState, type KeyStore } from '../../../lib/defender/index.js';
+import { refusal } from './fake-server.js';
 import { settled, useHarness } from './harness.js';
 
 const harness = useHarness();
@@ -63,9 +64,14 @@ describe('two tabs over one store', () => {
   it('a key retired in one is not used by the other, which goes on with the new one', async () => {
     const { one, two, url } = await scene();
     const before = two.instanceId;
+    harness.server.answers = [refusal('instance_revoked', {}, 403)];
+    await two.fetch(url);
+    expect(two.status).toBe('revoked');
     await one.retire();
     await settled();
+    expect(two.status).toBe('new');
     await two.fetch(url);
+    expect(two.status).toBe('ready');
     expect(two.instanceId).not.toBe(before);
     expect(await one.ready()).toBe(two.instanceId);
   });
