@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import type { Volatility } from '../../../nonces/nonce-store.js';
+import type { ClaimInsert } from '../nonces/claim.types.js';
 import type { SqlValue, Statement, StatementResult, Work } from './statement.js';
 
 /** A condition with its parameters. */
@@ -20,6 +21,8 @@ export interface Dialect {
   readonly sweepLock: string;
   /** Ends an INSERT that does nothing when the key is there; empty where only an error says so exactly. */
   readonly ignoreConflict: string;
+  /** How a batch of claims is inserted so that the new rows among them are known exactly. */
+  readonly claimInsert: ClaimInsert;
   /** Character set and collation of text columns, so that text is compared octet by octet. */
   readonly textColumn: { readonly charset?: string; readonly collation?: string };
   /** Replaces each `?` by the placeholder of the driver. */

@@ -29,6 +29,7 @@ const postgres: Dialect = {
   updateLock: ' FOR UPDATE',
   sweepLock: ' FOR UPDATE SKIP LOCKED',
   ignoreConflict: ' ON CONFLICT DO NOTHING',
+  claimInsert: 'returning',
   textColumn: {},
   placeholders: numberedPlaceholders,
   // ARRAY(…) is evaluated once; IN (… LIMIT …) may be evaluated for every row and then deletes more than its limit.
@@ -48,6 +49,7 @@ const mysql: Dialect = {
   sweepLock: ' FOR UPDATE',
   // INSERT IGNORE hides other errors, and the count of ON DUPLICATE KEY depends on flags of the connection.
   ignoreConflict: '',
+  claimInsert: 'all-or-none',
   textColumn: { charset: MYSQL_CHARSET, collation: MYSQL_COLLATION },
   placeholders: identity,
   deleteSome: (table, _key, where, order) => `DELETE FROM ${table} WHERE ${where} ORDER BY ${order} LIMIT ?`,
@@ -68,6 +70,7 @@ const sqlite: Dialect = {
   updateLock: '',
   sweepLock: '',
   ignoreConflict: ' ON CONFLICT DO NOTHING',
+  claimInsert: 'one-by-one',
   textColumn: {},
   placeholders: identity,
   deleteSome: (table, _key, where, order) =>

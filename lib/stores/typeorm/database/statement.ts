@@ -1,13 +1,16 @@
 /** What a statement may carry as a parameter. */
 export type SqlValue = string | number | Buffer | null;
 
+/** A list in one parameter; PostgreSQL only. */
+export type SqlList = readonly string[] | readonly number[];
+
 /** A row as the driver gives it: column alias to raw value. */
 export type SqlRow = Readonly<Record<string, unknown>>;
 
 /** One SQL statement with `?` for each parameter; the dialect turns that into what the driver wants. */
 export interface Statement {
   readonly sql: string;
-  readonly params: readonly SqlValue[];
+  readonly params: readonly (SqlValue | SqlList)[];
 }
 
 /** Rows of a SELECT, or how many rows a write touched. */
