@@ -52,6 +52,8 @@ const OPTION_MEMBERS = [
 interface Started {
   readonly stores: TabStores;
   readonly challenges: Challenges;
+  /** The life of the nonce store that the challenges are of. */
+  readonly epoch: string | undefined;
 }
 
 /**
@@ -106,7 +108,10 @@ export class TabRuntime implements VerifierSettings, GuardSettings {
     return this.#running.stores.bindings;
   }
 
+  /** Challenges of the present life of the nonce store: those of a former one may have been spent in it. */
   get challenges(): Challenges {
+    const { stores, epoch } = this.#running;
+    if (stores.nonces.volatility?.epoch !== epoch) this.#started = this.#startedWith(stores);
     return this.#running.challenges;
   }
 
@@ -120,11 +125,14 @@ export class TabRuntime implements VerifierSettings, GuardSettings {
     if (stores?.nonces === undefined || stores.bindings === undefined) {
       throw new TabConfigError('stores: write memoryStores(), typeOrmStores(), or { nonces, bindings }');
     }
+    // A store that only has the form of one need not have all of its methods.
+    await stores.nonces.open?.();
+    this.#started = this.#startedWith(instrumentStores(stores));
+  }
+
+  #startedWith(stores: TabStores): Started {
     const epoch = stores.nonces.volatility?.epoch;
-    this.#started = {
-      stores: instrumentStores(stores),
-      challenges: new Challenges(this.#secrets, this.challengeLifetime, epoch),
-    };
+    return { stores, challenges: new Challenges(this.#secrets, this.challengeLifetime, epoch), epoch };
   }
 
   get #running(): Started {

@@ -14,6 +14,11 @@ export interface Volatility {
  * write, and must reject rather than guess when the outcome is unknown. It never evicts a live entry: full is an error.
  */
 export abstract class NonceStore {
+  /** Called once at start-up, before anything else: a store that is reached over a network learns here what it is on. */
+  open(): Promise<void> {
+    return Promise.resolve();
+  }
+
   /**
    * Claims `key` until `expiresAt`.
    *
@@ -33,7 +38,10 @@ export abstract class NonceStore {
     return Promise.resolve(0);
   }
 
-  /** Set by stores that lose their entries on restart; undefined means durable. */
+  /**
+   * Set by stores that lose their entries on restart; undefined means durable. A store that outlives the process may begin
+   * another life while the process runs: challenges are then made anew, and those of the former life no longer verify.
+   */
   get volatility(): Volatility | undefined {
     return undefined;
   }

@@ -44,6 +44,10 @@ class MeasuredNonceStore extends NonceStore {
     super();
   }
 
+  override open(): Promise<void> {
+    return this.store.open();
+  }
+
   override claim(key: string, expiresAt: number): Promise<boolean> {
     return measured('nonces', () => this.store.claim(key, expiresAt));
   }

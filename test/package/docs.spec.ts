@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
+import { serviceAvailable } from '../utils/services.js';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Defender } from '../../lib/defender/index.js';
 import { aBridge } from '../unit/defender/bridge/fake-bridge.js';
@@ -134,6 +135,19 @@ describe('documentation', () => {
     await expect(load('contract.ts')).resolves.toBeDefined();
   });
 
+  it('stores: the Redis modules start where there is a Redis', async (context) => {
+    if (!(await serviceAvailable('redis'))) return context.skip();
+    const load = publish('docs/stores.md', await freePort());
+    const { AppModule, redis } = (await load('redis.ts')) as never as {
+      AppModule: never;
+      redis: { disconnect(): void };
+    };
+    const app = await start({ imports: [AppModule] });
+    await app.close();
+    redis.disconnect();
+    expect(await load('redis-and-sql.ts')).toBeDefined();
+  });
+
   it('attestation: the formats start, and an attester of one’s own judges', async () => {
     const load = publish('docs/attestation.md', await freePort());
     const { tab } = (await load('formats.ts')) as never as { tab: never };
@@ -148,6 +162,8 @@ describe('documentation', () => {
     const input = { statement: { serial: 'AB12CD34', mac }, binding, app: { id: 'a' }, now: 1 };
     expect(await attester.examine(input)()).toMatchObject({ keyBound: true });
     await expect(attester.examine({ ...input, binding: Buffer.alloc(32) })()).rejects.toMatchObject({ check: 'mac' });
+    const { makeDefender } = (await load('assertion.ts')) as { makeDefender: (...args: unknown[]) => Defender };
+    expect(await makeDefender(() => Promise.resolve('AA==')).ready()).toMatch(/^[\w-]{43}$/);
   });
 
   it('defender: both clients are made', async () => {
@@ -158,7 +174,8 @@ describe('documentation', () => {
     const probe = (await load('probe.ts')) as { defender: { ready(): Promise<string> } };
     expect(await probe.defender.ready()).toMatch(/^[\w-]{43}$/);
     expect(await load('status.ts')).toMatchObject({ defender: { status: 'new' }, decisions: [] });
-    for (const file of ['axios-client.ts', 'feed.ts', 'electron-main.ts']) await expect(load(file)).resolves.toBeDefined();
+    for (const file of ['axios-client.ts', 'feed.ts', 'electron-main.ts'])
+      await expect(load(file)).resolves.toBeDefined();
     process.chdir(home);
   });
 });
