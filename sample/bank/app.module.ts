@@ -10,6 +10,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { HealthController } from './health.controller.js';
 import { LabModule } from './lab/lab.module.js';
 import { OperatorModule } from './operator/operator.module.js';
+import { PhonesModule } from './phones/phones.module.js';
 import { tabOptions } from './tab-options.js';
 import { TransfersModule } from './transfers/transfers.module.js';
 
@@ -30,6 +31,7 @@ export class AppModule {
         AccountsModule,
         TransfersModule,
         OperatorModule,
+        ...(config.testRoots === undefined ? [] : [PhonesModule]),
         ...(config.lab === undefined ? [] : [LabModule.forRoot(config.lab)]),
       ],
       controllers: [HealthController],

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { JSONWebKeySet } from 'jose';
 import { readDatabaseUrl, type DatabaseSettings } from './database/database-settings.js';
 import type { LabSettings } from './lab/lab-settings.js';
+import type { TestRoots } from './phones/phone-apps.js';
 
 /** Port unless `PORT` says otherwise. */
 export const DEFAULT_PORT = 3000;
@@ -35,6 +36,8 @@ export interface BankConfig {
   readonly operatorKey?: string;
   /** Public keys of the service that attests instances. Default: none, and the attested app is not registered. */
   readonly attesterJwks?: JSONWebKeySet;
+  /** Roots of synthetic authorities that attest phones, for trying out. Default: none, and the apps of phones are not registered. */
+  readonly testRoots?: TestRoots;
   /** Who may say that a session has ended. Default: nobody, and there is no route for it. */
   readonly transmitter?: EventTransmitter;
   /** The attack lab at `/`, with an app for browsers that nobody attests. Default: none. */
@@ -73,6 +76,7 @@ export function readConfig(env: NodeJS.ProcessEnv, port: number): BankConfig {
     mode: readMode(env['TAB_MODE'], notes),
     operatorKey: readOperatorKey(env['OPERATOR_KEY'], notes),
     attesterJwks: readAttesterJwks(env['ATTESTER_JWKS']),
+    testRoots: readTestRoots(env),
     lab: readLab(env),
     notes,
     clock: Date.now,
@@ -154,6 +158,22 @@ function readAttesterJwks(text: string | undefined): JSONWebKeySet | undefined {
     // The parser's own message quotes the text.
   }
   throw new BankConfigError('ATTESTER_JWKS: write the public keys as JSON, {"keys":[{"kty":"EC",…}]}');
+}
+
+/** Whoever holds the keys of such an authority can enrol whatever it likes. */
+function readTestRoots({ ATTESTATION_TEST_ROOTS: text, NODE_ENV }: NodeJS.ProcessEnv): TestRoots | undefined {
+  if (!text) return undefined;
+  if (NODE_ENV === 'production')
+    throw new BankConfigError('ATTESTATION_TEST_ROOTS: synthetic authorities are not for production; leave it out');
+  try {
+    const { android, ios } = JSON.parse(text) as TestRoots;
+    if ([android, ios].every((root) => String(root).startsWith('-----BEGIN CERTIFICATE-----'))) return { android, ios };
+  } catch {
+    // The parser's own message quotes the text.
+  }
+  throw new BankConfigError(
+    'ATTESTATION_TEST_ROOTS: write two certificates as JSON, {"android":"<PEM>","ios":"<PEM>"}',
+  );
 }
 
 /** A comma-separated list, or undefined for none. */

@@ -3,6 +3,7 @@ import { clientAttestation } from 'nestjs-tab/attestation';
 import { typeOrmDecisions, typeOrmStores } from 'nestjs-tab/typeorm';
 import type { AccessTokens } from './auth/access-tokens.js';
 import type { BankConfig } from './config.js';
+import { phoneApps } from './phones/phone-apps.js';
 import { bankPolicies } from './policies.js';
 
 /** The app that may enrol. Its platform is `node`, so that it can be tried without a phone. */
@@ -25,7 +26,7 @@ const WEB_PROBES = ['automation', 'debugger', 'hooking', 'overlay', 'tamper', 't
 
 /** What the bank asks of TAB. */
 export function tabOptions(config: BankConfig, tokens: AccessTokens): TabOptions {
-  const policies = bankPolicies(config.attesterJwks !== undefined);
+  const policies = bankPolicies(config.attesterJwks !== undefined || config.testRoots !== undefined);
   return {
     origins: config.origins,
     apps: apps(config),
@@ -42,7 +43,7 @@ export function tabOptions(config: BankConfig, tokens: AccessTokens): TabOptions
   };
 }
 
-function apps({ attesterJwks, lab }: BankConfig): TabAppOptions[] {
+function apps({ attesterJwks, testRoots, lab }: BankConfig): TabAppOptions[] {
   // For trying out. A bank on phones lists their attestation formats here instead.
   const apps: TabAppOptions[] = [{ ...BANK_APP, probes: PROBES, allowUnattested: true }];
   if (attesterJwks !== undefined) {
@@ -50,6 +51,7 @@ function apps({ attesterJwks, lab }: BankConfig): TabAppOptions[] {
     // An app that was tampered with once is not believed when it says that it is well again: it has to attest anew.
     apps.push({ ...ATTESTED_APP, probes: PROBES, attestation, suspendOn: ['tamper'] });
   }
+  if (testRoots !== undefined) apps.push(...phoneApps(testRoots, PROBES));
   if (lab !== undefined) {
     // A page whose functions were replaced is not believed again either; it can only start over, with a new key and login.
     apps.push({ ...WEB_APP, probes: WEB_PROBES, allowUnattested: true, suspendOn: ['hooking'] });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ATTEMPTS } from '../../sample/bank/demo/attempts.js';
+import { openBank } from '../../sample/bank/demo/demo-bank.js';
 import { formatDemo, runDemo } from '../../sample/bank/demo/run-demo.js';
 
 describe('the demo', () => {
@@ -8,8 +9,21 @@ describe('the demo', () => {
     expect(rows.map(({ what, expected, answered }) => ({ what, expected, answered }))).toEqual(
       ATTEMPTS.map(({ what, expected }) => ({ what, expected, answered: expected })),
     );
-    expect(rows).toHaveLength(26);
-    expect(formatDemo(rows)).toMatch(/\n26 passed, 0 failed$/);
+    expect(rows).toHaveLength(34);
+    expect(formatDemo(rows)).toMatch(/\n34 passed, 0 failed$/);
+  });
+
+  it('has phones only where somebody attests them', async () => {
+    const bank = await openBank({ testRoots: undefined });
+    try {
+      for (const path of ['hardware', 'asserted']) {
+        expect((await fetch(`${bank.api}/transfers/${path}`, { method: 'POST' })).status).toBe(404);
+      }
+      const discovery = await fetch(`${bank.api}/.well-known/tab-configuration`);
+      expect(await discovery.json()).toMatchObject({ formats: ['client-attestation', 'none'] });
+    } finally {
+      await bank.close();
+    }
   });
 
   it('says so when something surprises it, and goes on', async () => {

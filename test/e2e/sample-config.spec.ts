@@ -13,7 +13,8 @@ describe('the environment of the bank', () => {
       tabSecrets: 'random',
       mode: 'enforce',
     });
-    for (const name of ['operatorKey', 'attesterJwks', 'transmitter'] as const) expect(config[name]).toBeUndefined();
+    for (const name of ['operatorKey', 'attesterJwks', 'testRoots', 'transmitter'] as const)
+      expect(config[name]).toBeUndefined();
     expect(config.jwtSecret).toHaveLength(32);
     expect(config.jwtSecret).not.toEqual(readConfig({}, 3000).jwtSecret);
     for (const name of ['DATABASE_FILE', 'TAB_SECRETS', 'JWT_SECRET', 'OPERATOR_KEY'])
@@ -65,6 +66,25 @@ describe('the environment of the bank', () => {
     expect(() => readConfig({ ATTESTER_JWKS: jwks }, 3000)).toThrow(BankConfigError);
     expect(() => readConfig({ ATTESTER_JWKS: jwks }, 3000)).toThrow(/^ATTESTER_JWKS: (?!.*private)/);
   });
+
+  const certificate = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+  const testRoots = { android: certificate, ios: certificate };
+
+  it('takes the roots of synthetic authorities, never in production', () => {
+    const env = { ATTESTATION_TEST_ROOTS: JSON.stringify(testRoots) };
+    expect(readConfig(env, 3000).testRoots).toEqual(testRoots);
+    const inProduction = { ...env, NODE_ENV: 'production' };
+    expect(() => readConfig(inProduction, 3000)).toThrow(/^ATTESTATION_TEST_ROOTS: (?!.*AAAA).*not for production/);
+  });
+
+  it.each(['x', '{}', 'null', '[]', certificate, JSON.stringify({ android: certificate }), '{"android":1,"ios":2}'])(
+    'refuses ATTESTATION_TEST_ROOTS %j',
+    (roots) => {
+      const read = () => readConfig({ ATTESTATION_TEST_ROOTS: roots }, 3000);
+      expect(read).toThrow(BankConfigError);
+      expect(read).toThrow(/^ATTESTATION_TEST_ROOTS: (?!.*AAAA)/);
+    },
+  );
 
   it('says when it only watches, and refuses a mode that there is not', () => {
     const config = readConfig({ TAB_MODE: 'monitor' }, 3000);

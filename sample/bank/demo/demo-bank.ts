@@ -3,6 +3,7 @@ import { TabSessions } from 'nestjs-tab';
 import { createBankApp } from '../bank-app.js';
 import { readConfig, type BankConfig } from '../config.js';
 import { findFreePort } from '../free-port.js';
+import { createPhoneMakers, type PhoneMakers } from './phones.js';
 import { createService, IDENTITY_PROVIDER, type TrustedService } from './services.js';
 
 /** The time of the demo: real, and moved ahead where waiting would take too long. */
@@ -23,6 +24,7 @@ export interface DemoBank {
   readonly operatorKey: string;
   readonly attester: TrustedService;
   readonly identityProvider: TrustedService;
+  readonly phoneMakers: PhoneMakers;
   /** What an operator does. */
   revokeSession(id: string): Promise<unknown>;
   close(): Promise<void>;
@@ -33,11 +35,13 @@ export async function openBank(change: Partial<BankConfig> = {}): Promise<DemoBa
   const port = await findFreePort();
   const clock = new DemoClock();
   const [attester, identityProvider] = [await createService(clock.now), await createService(clock.now)];
+  const phoneMakers = createPhoneMakers(clock.now);
   const operatorKey = randomBytes(32).toString('base64url');
   const config: BankConfig = {
     ...readConfig({}, port),
     operatorKey,
     attesterJwks: attester.jwks,
+    testRoots: { android: phoneMakers.google.root, ios: phoneMakers.apple.root },
     transmitter: { iss: IDENTITY_PROVIDER, jwks: identityProvider.jwks },
     clock: clock.now,
     ...change,
@@ -50,6 +54,7 @@ export async function openBank(change: Partial<BankConfig> = {}): Promise<DemoBa
     operatorKey,
     attester,
     identityProvider,
+    phoneMakers,
     revokeSession: (id) => app.get(TabSessions).revoke(id, 'reported stolen'),
     close: () => app.close(),
   };

@@ -1,5 +1,6 @@
 import {
   createDefender,
+  type AssertionMaker,
   memoryKeyStore,
   type ClientAttester,
   type Defender,
@@ -36,8 +37,11 @@ export interface Wire {
 export interface DeviceOptions {
   readonly clock: () => number;
   readonly keyStore?: KeyStore;
-  /** With one, the app on the device is the attested one. */
+  /** With one, the app on the device is the attested one, unless `app` says otherwise. */
   readonly attester?: ClientAttester;
+  readonly app?: { readonly id: string; readonly platform: string; readonly minVersion: string };
+  /** Has the platform vouch for tokens. */
+  readonly assertion?: AssertionMaker;
 }
 
 /**
@@ -45,15 +49,16 @@ export interface DeviceOptions {
  * `nodeDefender` of `nestjs-tab/defender/node`, whose probes look.
  */
 export function createDevice(api: string, options: DeviceOptions): Device {
-  const { clock, keyStore = memoryKeyStore(), attester } = options;
+  const { clock, keyStore = memoryKeyStore(), attester, assertion } = options;
   const answers = Object.fromEntries(PROBES.map((name) => [name, 'clear'])) as ProbeAnswers;
   const wire: Wire = {};
-  const { id, minVersion, platform } = attester === undefined ? BANK_APP : ATTESTED_APP;
+  const { id, minVersion, platform } = options.app ?? (attester === undefined ? BANK_APP : ATTESTED_APP);
   const defender = createDefender({
     api,
     app: { id, ver: minVersion, platform },
     keyStore,
     attester,
+    assertion,
     clock,
     // Measured for every token, so that a changed answer shows at once.
     evidenceMaxAge: 0,

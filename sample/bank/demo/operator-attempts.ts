@@ -19,8 +19,8 @@ export const OPERATOR_ATTEMPTS: readonly Attempt[] = [
   },
 ];
 
-/** Transfers that were accepted: an honest one, one after recovery, one after a step-up. */
-const TRANSFERS = 3;
+/** Transfers that were accepted: an honest one, one after recovery, one after a step-up, and those of the two phones. */
+const TRANSFERS = 5;
 
 /** Comes last. */
 export const OUTCOME: Attempt = {

@@ -1,5 +1,5 @@
-import { DefenderError, type ProbeResult } from 'nestjs-tab/defender';
-import { told, transfer, type Attempt } from './attempt.js';
+import type { ProbeResult } from 'nestjs-tab/defender';
+import { enrol, told, transfer, type Attempt } from './attempt.js';
 import { openBank } from './demo-bank.js';
 import type { Device, ProbeAnswers } from './device.js';
 import { callOf, logIn, readAccounts, transferOf, type Scene } from './scene.js';
@@ -73,21 +73,11 @@ function cleanAgain(scene: Scene): Promise<string> {
 function attestTampered({ bank, attested }: Scene): Promise<string> {
   // What ends a suspension must be from after it, by the second.
   bank.clock.advance(1);
-  return reporting(attested.device, 'tamper', 'found', () => attest(attested.device));
+  return reporting(attested.device, 'tamper', 'found', () => enrol(attested.device));
 }
 
 function attestClean({ attested }: Scene): Promise<string> {
-  return attest(attested.device);
-}
-
-async function attest({ defender, wire }: Device): Promise<string> {
-  try {
-    await defender.enrol();
-    return String(wire.status);
-  } catch (error) {
-    if (error instanceof DefenderError && error.tabError) return `${error.status} ${error.tabError}`;
-    throw error;
-  }
+  return enrol(attested.device);
 }
 
 /** Sent once and no more, to see what the bank asks for; the Defender would have attested anew by itself. */

@@ -1,6 +1,7 @@
 import type { MintRequest } from 'nestjs-tab/defender';
 import type { DemoBank } from './demo-bank.js';
 import { createDevice, createThiefsDevice, type Device } from './device.js';
+import { androidPhone, iPhone } from './phones.js';
 import { attesterBy } from './services.js';
 
 /** Cents that an honest transfer moves. */
@@ -21,6 +22,9 @@ export interface Scene {
   readonly alice: Customer;
   /** Alice too, with the attested app. */
   readonly attested: Customer;
+  /** Alice once more, on phones that their platforms attest. */
+  readonly android: Customer;
+  readonly iphone: Customer;
   readonly bob: Customer;
   /** Enrolled, and with a copy of Alice's session. */
   readonly thief: Device;
@@ -32,12 +36,24 @@ export async function setScene(bank: DemoBank): Promise<Scene> {
   const alice = await logIn(bank, 'alice');
   const bob = await logIn(bank, 'bob');
   const attested = await logIn(bank, 'alice', createDevice(api, { clock: clock.now, attester: attesterBy(attester) }));
-  return { bank, api, alice, attested, bob, thief: await createThiefsDevice(api, clock.now, alice.device) };
+  const android = await logIn(bank, 'alice', androidPhone(bank));
+  const iphone = await logIn(bank, 'alice', iPhone(bank));
+  return {
+    bank,
+    api,
+    alice,
+    attested,
+    android,
+    iphone,
+    bob,
+    thief: await createThiefsDevice(api, clock.now, alice.device),
+  };
 }
 
 /** Closes the clients. */
-export async function clearScene({ alice, attested, bob, thief }: Scene): Promise<void> {
-  for (const { defender } of [alice.device, attested.device, bob.device, thief]) await defender.close();
+export async function clearScene({ thief, ...scene }: Scene): Promise<void> {
+  const customers = [scene.alice, scene.attested, scene.android, scene.iphone, scene.bob];
+  for (const { defender } of [...customers.map(({ device }) => device), thief]) await defender.close();
 }
 
 /** Somebody logs in; by default on a new device, which nobody attests. */
