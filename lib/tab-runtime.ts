@@ -125,7 +125,6 @@ export class TabRuntime implements VerifierSettings, GuardSettings {
     if (stores?.nonces === undefined || stores.bindings === undefined) {
       throw new TabConfigError('stores: write memoryStores(), typeOrmStores(), or { nonces, bindings }');
     }
-    // A store that only has the form of one need not have all of its methods.
     await stores.nonces.open?.();
     this.#started = this.#startedWith(instrumentStores(stores));
   }

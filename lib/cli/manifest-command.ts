@@ -1,18 +1,20 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createManifest, type Manifest } from '../defender/node/manifest.js';
+import { BESIDE, createManifest, present, type Manifest } from '../defender/node/manifest.js';
 import { ManifestError, signManifest } from '../defender/node/signed-manifest.js';
 import { CommandError, type Command, type Output } from './command.js';
 
-/** Left out unless asked for, and always. */
-const DEPENDENCIES = 'node_modules';
-const HISTORY = '.git';
+/** Left out unless asked for. */
+const DEPENDENCIES = '/node_modules';
 
 interface Wishes {
   readonly root: string;
   readonly sign: string | undefined;
   readonly out: string | undefined;
+  /** What is left out where it is there. */
+  readonly beside: readonly string[];
+  /** What is left out in any case. */
   readonly exclude: readonly string[];
 }
 
@@ -22,7 +24,7 @@ interface Wishes {
  */
 export const manifestCommand: Command = {
   usage: 'manifest <dir> [--sign key.pem] [--out file] [--include-node-modules] [--exclude name]...',
-  summary: 'Lists the code files of a built app with their hashes, signed with --sign, for the tamper probe.',
+  summary: 'Lists the files of a built app with their hashes, signed with --sign, for the tamper probe.',
   async run(args, output) {
     const wishes = parse(args);
     const pem = wishes.sign === undefined ? undefined : await readKey(wishes.sign);
@@ -38,8 +40,8 @@ function parse(args: readonly string[]): Wishes {
   if (root === undefined || positionals.length > 1) throw new CommandError('usage', 'name one folder');
   const names = (values.exclude ?? []).filter((name) => name !== '');
   const own = values.out === undefined ? [] : insideOf(root, values.out);
-  const dependencies = values['include-node-modules'] === true ? [] : [DEPENDENCIES];
-  return { root, sign: values.sign, out: values.out, exclude: [...dependencies, HISTORY, ...names, ...own] };
+  const beside = BESIDE.filter((path) => path !== DEPENDENCIES || values['include-node-modules'] !== true);
+  return { root, sign: values.sign, out: values.out, beside, exclude: [...names, ...own] };
 }
 
 function parsed(args: readonly string[]) {
@@ -72,14 +74,15 @@ async function readKey(path: string): Promise<string> {
   });
 }
 
-async function describe({ root, exclude }: Wishes): Promise<Manifest> {
+async function describe({ root, beside, exclude }: Wishes): Promise<Manifest> {
   const folder = await stat(root).catch(() => undefined);
   if (folder?.isDirectory() !== true) throw new CommandError('folder_unreadable', `${root} is not a folder`);
-  const manifest = await createManifest(root, { exclude }).catch((error: NodeJS.ErrnoException) => {
+  const left = [...(await present(root, beside)), ...exclude];
+  const manifest = await createManifest(root, { exclude: left }).catch((error: NodeJS.ErrnoException) => {
     throw new CommandError('folder_unreadable', `${error.path ?? root} cannot be read (${error.code ?? 'unknown'})`);
   });
-  // An app without code is a wrong folder; a manifest of nothing would fail the app at its first start.
-  if (Object.keys(manifest.files).length === 0) throw new CommandError('folder_empty', `${root} has no code files`);
+  // An app without files is a wrong folder; a manifest of nothing would fail the app at its first start.
+  if (Object.keys(manifest.files).length === 0) throw new CommandError('folder_empty', `${root} has no files`);
   return manifest;
 }
 

@@ -11,9 +11,8 @@ export interface Api {
 /** The configured servers. @throws TypeError that says what to write instead */
 export function parseApis(input: string | URL | readonly (string | URL)[]): readonly Api[] {
   const list: readonly unknown[] = Array.isArray(input) ? input : [input];
-  if (list.length === 0)
-    throw new TypeError("Defender option api: write at least one origin, 'https://api.example.com'");
-  const apis = list.map((entry) => parseApi(String(entry)));
+  // Of none, the empty one: that is refused.
+  const apis = (list.length > 0 ? list : ['']).map((entry) => parseApi(String(entry)));
   return apis.filter((api, index) => apis.findIndex((other) => other.base === api.base) === index);
 }
 
@@ -45,9 +44,7 @@ function parseApi(entry: string): Api {
   const web = url?.protocol === 'https:' || url?.protocol === 'http:';
   const bare = url?.search === '' && url.hash === '' && url.username === '' && url.password === '';
   if (!url || !web || !bare) {
-    throw new TypeError(
-      'Defender option api: write https://host[:port][/prefix], without userinfo, query and fragment',
-    );
+    throw new TypeError('Defender option api: write https://host[:port][/prefix]');
   }
   const path = url.pathname.replace(/\/+$/, '');
   return { base: url.origin + path, origin: url.origin, path };

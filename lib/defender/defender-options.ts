@@ -123,19 +123,19 @@ export function resolveOptions(options: DefenderOptions): ResolvedDefenderOption
   const insecure = apis.find((api) => !api.origin.startsWith('https:') && !isLoopback(new URL(api.origin)));
   check(!insecure || options.allowPlainHttp === true, `api: write https:// instead of ${insecure?.origin}`);
   const prefix = options.prefix ?? '/tab';
-  check(PREFIX.test(prefix), "prefix: write a path such as '/tab', with a leading and without a trailing slash");
+  check(PREFIX.test(prefix), "prefix: write a path such as '/tab'");
   checkApp(options.app);
   checkParts(options);
   const sdk = options.sdk ?? DEFENDER_SDK;
-  check(PRINTABLE.test(sdk), 'sdk: write 1 to 64 printable ASCII characters');
+  check(PRINTABLE.test(sdk), 'sdk: write 1 to 64 ASCII characters');
   const boundHeaders = (options.boundHeaders ?? []).map((name) => String(name).toLowerCase());
-  check(boundHeaders.every(isBindable), 'boundHeaders: write field names, without tab-token and host');
+  check(boundHeaders.every(isBindable), 'boundHeaders: write names of other fields than tab-token and host');
   checkHooks(options);
   return {
+    ...options,
     apis,
     prefix,
     app: { id: options.app.id, ver: options.app.ver, platform: options.app.platform },
-    keyStore: options.keyStore,
     probes: [...options.probes],
     attester: options.attester ?? noAttestation,
     // Looked up at each call, so that a later replacement of the global is used; called without a receiver.
@@ -144,11 +144,7 @@ export function resolveOptions(options: DefenderOptions): ResolvedDefenderOption
     sdk,
     evidenceMaxAge: bounded('evidenceMaxAge (seconds)', options.evidenceMaxAge ?? 60, 0, 300),
     schedule: options.schedule ?? true,
-    remeasureOn: options.remeasureOn,
     timers: options.timers ?? PLATFORM_TIMERS,
-    onDecision: options.onDecision,
-    credentialCookie: options.credentialCookie,
-    assertion: options.assertion,
     probeTimeout: bounded('probeTimeout (milliseconds)', options.probeTimeout ?? 5_000, 1, 60_000),
     enrolTimeout: bounded('enrolTimeout (milliseconds)', options.enrolTimeout ?? 60_000, 1, 600_000),
     boundHeaders,
@@ -159,19 +155,19 @@ export function resolveOptions(options: DefenderOptions): ResolvedDefenderOption
 
 function checkApp(app: DefenderApp | undefined): void {
   check(typeof app === 'object' && app !== null, 'app: write { id, ver, platform }');
-  check(APP_ID.test(String(app.id)), 'app.id: write 1 to 128 characters of A-Z a-z 0-9 . _ : -');
-  check(SEMVER.test(String(app.ver)), "app.ver: write a SemVer 2.0.0 version such as '1.4.0'");
-  check(typeof app.platform === 'string' && app.platform !== '', "app.platform: write the app's platform");
+  check(APP_ID.test(String(app.id)), 'app.id: write 1 to 128 of A-Z a-z 0-9 . _ : -');
+  check(SEMVER.test(String(app.ver)), "app.ver: write a SemVer such as '1.4.0'");
+  check(typeof app.platform === 'string' && app.platform !== '', 'app.platform: write its name');
 }
 
 function checkParts(options: DefenderOptions): void {
   const store: Partial<KeyStore> | undefined = options.keyStore;
   const complete = METHODS_OF_KEY_STORE.every((method) => typeof store?.[method] === 'function');
-  check(complete, 'keyStore: pass a key store, such as memoryKeyStore()');
-  check(Array.isArray(options.probes), 'probes: pass an array of probes, [] for none');
+  check(complete, 'keyStore: pass one, such as memoryKeyStore()');
+  check(Array.isArray(options.probes), 'probes: pass an array');
   for (const probe of options.probes) {
     const named = PROBE_NAME.test(String(probe?.name)) && typeof probe?.run === 'function';
-    check(named, 'probes: each needs run() and a name of a-z 0-9 and -');
+    check(named, 'probes: write { name, run() }, name of a-z 0-9 -');
   }
   const attester: Partial<ClientAttester> = options.attester ?? noAttestation;
   const usable = typeof attester.format === 'string' && typeof attester.attest === 'function';
@@ -182,7 +178,7 @@ function checkHooks({ remeasureOn, onDecision, credentialCookie, assertion }: De
   for (const [name, hook] of Object.entries({ remeasureOn, onDecision, assertion }))
     check(hook === undefined || typeof hook === 'function', `${name}: pass a function`);
   const cookie = credentialCookie === undefined || FIELD_NAME.test(String(credentialCookie));
-  check(cookie, 'credentialCookie: write the name of a cookie');
+  check(cookie, 'credentialCookie: write a name');
 }
 
 function isBindable(name: string): boolean {

@@ -54,10 +54,12 @@ export class Defender {
     return this.#shared.status.subscribe(listener);
   }
 
-  /** Whether `url` is under a configured `api`: whether `fetch` would send there. */
+  /** Whether `url` is under a configured `api`; `fetch` sends nowhere else. */
   covers(url: string | URL): boolean {
     try {
-      return findApi(this.#shared.options.apis, targetOf(url)) !== undefined;
+      // Where it is, whatever userinfo it has: `fetch` refuses that, and nobody else is to send it without a token.
+      const place = new URL(url, URL.canParse(url) ? undefined : new Request('').url);
+      return findApi(this.#shared.options.apis, place) !== undefined;
     } catch {
       // No URL, or a relative one where there is nothing to be relative to.
       return false;
@@ -143,16 +145,32 @@ export class Defender {
     this.#assertOpen();
     await this.#shared.instance.load();
     for (const server of this.#servers.values()) await server.retire();
-    await this.#shared.instance.clear();
-    this.#shared.status.retired();
-    for (const { link } of this.#servers.values()) link.challenges.refused();
+    await this.forget();
   }
 
-  /** Ends the schedule, and waits and enrolments under way; requests already sent are not touched. @throws DefenderError `key_store` */
+  /**
+   * Forgets the key and everything bound to it on this side only: for a key that a server has suspended or revoked, and so
+   * does not retire. A later request makes a new key. Servers keep what they know; where they can be asked, `retire()`.
+   * @throws DefenderError `key_store` when the stored key could not be removed: the next request then uses it again
+   */
+  async forget(): Promise<void> {
+    this.#assertOpen();
+    const { instance, status } = this.#shared;
+    const cleared = instance.clear();
+    status.retired();
+    for (const { link } of this.#servers.values()) link.challenges.refused();
+    await cleared;
+  }
+
+  /**
+   * Ends the schedule, and waits and enrolments under way; requests already sent are not touched. Waits for the writes of
+   * the state, 5 s at most.
+   * @throws DefenderError `key_store` when it was not saved
+   */
   async close(): Promise<void> {
     this.#schedule.stop();
     this.#closing.abort(new DefenderError('closed', 'The Defender has been closed'));
-    await this.#shared.instance.close();
+    await this.#shared.instance.close(this.#shared.options.timers);
   }
 
   #first(): Server {

@@ -23,6 +23,8 @@ export class Enroller {
   readonly #shared: Shared;
   readonly #link: Link;
   #running?: Promise<Enrolment>;
+  /** The instance that `#running` enrols. */
+  #runningFor?: string;
   #repairing?: Promise<void>;
 
   constructor(shared: Shared, link: Link) {
@@ -38,15 +40,22 @@ export class Enroller {
 
   /** Enrols now. @throws DefenderError */
   enrol(signal?: AbortSignal): Promise<Enrolment> {
-    const { options, closed } = this.#shared;
-    this.#running ??= limited(options.enrolTimeout, closed, (limit) => this.#enrol(limit))
+    const { options, closed, instance, status } = this.#shared;
+    const { id } = instance;
+    if (this.#running && this.#runningFor === id) return abortable(this.#running, signal);
+    const running = limited(options.enrolTimeout, closed, (limit) => this.#enrol(limit))
       .catch((cause: unknown) => {
         const error = coded(cause);
-        this.#shared.status.failed(this.#link.api.base, error);
+        // What became of a key that was given up says nothing of the one held now.
+        if (instance.id === id) status.failed(this.#link.api.base, error);
         throw error;
       })
-      .finally(() => (this.#running = undefined));
-    return abortable(this.#running, signal);
+      .finally(() => {
+        if (this.#running === running) this.#running = undefined;
+      });
+    this.#running = running;
+    this.#runningFor = id;
+    return abortable(running, signal);
   }
 
   /**
@@ -54,6 +63,7 @@ export class Enroller {
    * @returns whether a new token may now be accepted
    */
   async repair(sent: MintedToken, signal: AbortSignal | undefined): Promise<boolean> {
+    if (!this.#link.isOwn(sent)) return false;
     // Another request has repaired it since this token was made.
     if (this.#link.enrolments > sent.enrolments) return true;
     if (!this.#repairing) {
@@ -68,19 +78,19 @@ export class Enroller {
 
   async #repair(): Promise<void> {
     const { options, closed } = this.#shared;
-    await this.#link.update({ reenrolledAt: this.#link.localNow() });
+    void this.#link.update({ reenrolledAt: this.#link.localNow() });
     await pause(options.random() * options.reenrolWait, closed);
     await this.enrol();
   }
 
   async #enrol(signal: AbortSignal): Promise<Enrolment> {
     const first = await this.#attempt(1, signal);
-    const answer = await this.#link.absorb(first.response, first.sent);
+    const answer = this.#link.absorb(first.response, first.sent);
     const repairable = answer.error === 'use_tab_nonce' || (answer.error === 'stale_token' && answer.learnedSkew);
     if (first.response.status !== 401 || !repairable) return this.#accept(first.response);
     discard(first.response);
     const second = await this.#attempt(2, signal);
-    await this.#link.absorb(second.response, second.sent);
+    this.#link.absorb(second.response, second.sent);
     return this.#accept(second.response);
   }
 
@@ -135,7 +145,7 @@ export class Enroller {
     const { nonce } = readAnswer(response);
     if (nonce !== undefined) this.#link.challenges.add(nonce);
     this.#link.enrolments += 1;
-    await this.#link.update({ enrolledAt: this.#link.localNow() });
+    void this.#link.update({ enrolledAt: this.#link.localNow() });
     this.#shared.status.enrolled(this.#link.api.base);
     return enrolment as unknown as Enrolment;
   }

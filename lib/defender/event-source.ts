@@ -36,6 +36,8 @@ export function defenderEventSource(
 
 /** What will not pass by itself is told as a refusing answer, which ends the stream: errors make it try for ever. */
 function asAnswer(error: unknown): Response {
+  // A request that cannot be made, such as to a URL with userinfo: `defender.fetch` has another error for the network.
+  if (error instanceof TypeError) return new Response(null, { status: 403 });
   if (!(error instanceof DefenderError) || PASSING.has(error.code)) throw error;
   const { status = 403 } = error;
   if (status === 429 || status === 503) throw error;

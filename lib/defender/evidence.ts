@@ -29,9 +29,12 @@ export class EvidenceMeter {
   readonly #options: MeterOptions;
   #maxAge: number;
   #last?: Measurement;
-  #running?: Promise<Measurement>;
-  /** A run under way that began before an event after which its result is of no use. */
-  #outdated?: Promise<Measurement>;
+  /** The run under way; undefined is the result of one that began before an event after which it is of no use. */
+  #running?: Promise<Measurement | undefined>;
+  /** Counts those events. */
+  #events = 0;
+  /** Probes that were given up, and have not come back. */
+  readonly #busy = new Set<Probe>();
 
   constructor(options: MeterOptions) {
     this.#options = options;
@@ -64,33 +67,29 @@ export class EvidenceMeter {
   /** Something has happened: what was measured before counts no more. */
   invalidate(): void {
     this.#last = undefined;
-    this.#outdated = this.#running;
+    this.#events += 1;
   }
 
+  /** The result of a run that no event has overtaken; one that was is waited for, and followed by another. */
   async #shared(): Promise<Measurement> {
-    if (this.#running && this.#running === this.#outdated) await this.#running;
-    this.#running ??= this.#run();
-    return this.#running;
+    for (;;) {
+      this.#running ??= this.#measure().finally(() => (this.#running = undefined));
+      const result = await this.#running;
+      if (result) return result;
+    }
   }
 
-  #run(): Promise<Measurement> {
-    const run = this.#measure().finally(() => {
-      if (run === this.#outdated) this.#last = undefined;
-      this.#running = undefined;
-    });
-    return run;
-  }
-
-  async #measure(): Promise<Measurement> {
+  async #measure(): Promise<Measurement | undefined> {
     const { probes, timeout, now, facts = NO_FACTS, onMeasured } = this.#options;
-    const run = async (probe: Probe) => normalise(probe, await runProbe(probe, timeout, facts()));
+    const events = this.#events;
+    const run = async (probe: Probe) => normalise(probe, await runProbe(probe, timeout, facts(), this.#busy));
     const reports = await Promise.all(probes.map(run));
     const found = [...new Set(reports.flatMap((report) => report.found ?? []))].slice(0, MAX_NAMES);
     // One probe that finds a threat outweighs another that does not.
     const clear = [...new Set(reports.flatMap((report) => report.clear ?? []))].filter((name) => !found.includes(name));
-    this.#last = { at: now(), found, clear: clear.slice(0, MAX_NAMES - found.length) };
     onMeasured?.(found.length > 0 || reports.some(isSilent));
-    return this.#last;
+    if (events !== this.#events) return undefined;
+    return (this.#last = { at: now(), found, clear: clear.slice(0, MAX_NAMES - found.length) });
   }
 }
 
@@ -99,8 +98,13 @@ function isSilent({ found = [], clear = [] }: ProbeReport): boolean {
   return found.length + clear.length === 0;
 }
 
-/** A probe that throws or hangs is reported as `unknown`: its name then appears in neither list. */
-async function runProbe(probe: Probe, timeout: number, facts: ProbeFacts): Promise<ProbeResult> {
+/**
+ * A probe that throws or hangs is reported as `unknown`: its name then appears in neither list. One that still hangs is not
+ * started again, so that hanging work does not pile up.
+ */
+async function runProbe(probe: Probe, timeout: number, facts: ProbeFacts, busy: Set<Probe>): Promise<ProbeResult> {
+  if (busy.has(probe)) return 'unknown';
+  busy.add(probe);
   const limit = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const expired = new Promise<ProbeResult>((resolve) => {
@@ -110,7 +114,8 @@ async function runProbe(probe: Probe, timeout: number, facts: ProbeFacts): Promi
     }, timeout);
   });
   try {
-    return await Promise.race([(async () => probe.run(limit.signal, facts))(), expired]);
+    const running = (async () => probe.run(limit.signal, facts))().finally(() => busy.delete(probe));
+    return await Promise.race([running, expired]);
   } catch {
     return 'unknown';
   } finally {

@@ -1,6 +1,10 @@
 import { thumbprint, type SigningKey } from '../token/mint.js';
 import { DefenderError } from './defender-error.js';
 import type { ApiState, DefenderState, KeyStore } from './key-store.js';
+import type { DefenderTimers } from './schedule.js';
+
+/** Milliseconds that `close` waits for the store. */
+const CLOSE_WAIT = 5_000;
 
 /** The key with its id. */
 export interface Identity {
@@ -23,7 +27,8 @@ export class Instance {
   #apis: Record<string, ApiState> = {};
   /** Changes that no completed write holds yet. */
   #unsaved: Record<string, Partial<ApiState>> = {};
-  #writing: Promise<void> = Promise.resolve();
+  /** The end of what the store has to do: one thing at a time, in the order in which it came up. */
+  #turn: Promise<unknown> = Promise.resolve();
   #writeError?: DefenderError;
 
   /**
@@ -39,7 +44,7 @@ export class Instance {
     this.#onLoaded = onLoaded;
     this.#onLost = onLost;
     this.#unwatch = store.watchState?.(() => {
-      this.#writing = this.#writing.then(() => this.#reload());
+      void this.#inTurn(() => this.#reload());
     });
   }
 
@@ -50,11 +55,13 @@ export class Instance {
 
   /** Loads key and state at the first call. @throws DefenderError `key_store` */
   load(): Promise<Identity> {
-    this.#loading ??= this.#load().catch((cause: unknown) => {
-      this.#loading = undefined;
+    if (this.#loading) return this.#loading;
+    const isCurrent = () => this.#loading === loading;
+    const loading = this.#inTurn(() => this.#load(isCurrent)).catch((cause: unknown) => {
+      if (isCurrent()) this.#loading = undefined;
       throw keyStoreError('The instance key could not be loaded', cause);
     });
-    return this.#loading;
+    return (this.#loading = loading);
   }
 
   /** What is remembered of the server at `base`. */
@@ -63,33 +70,50 @@ export class Instance {
   }
 
   /**
-   * Changes what is remembered and writes it. A failed write is kept for `flush`: it must not take away the answer that
-   * brought the change.
+   * Changes what is remembered, at once, and writes it. The write never rejects, and nothing that has an answer to give
+   * waits for it: a failure is kept for `close`.
    */
-  async update(base: string, patch: Partial<ApiState>): Promise<void> {
+  update(base: string, patch: Partial<ApiState>): Promise<void> {
     this.#apis[base] = { ...this.api(base), ...patch };
     this.#unsaved[base] = { ...this.#unsaved[base], ...patch };
-    this.#writing = this.#writing.then(() => this.#write());
-    await this.#writing;
+    return this.#inTurn(() => this.#write());
   }
 
-  /** Waits for the writes and watches no more. @throws DefenderError `key_store` when the state in memory is not the one written */
-  async close(): Promise<void> {
+  /**
+   * Watches no more, and waits for the writes, 5 s at most.
+   * @throws DefenderError `key_store` when the state in memory is not the one written
+   */
+  async close(timers: DefenderTimers): Promise<void> {
     this.#unwatch?.();
-    await this.#writing;
-    if (this.#writeError) throw this.#writeError;
+    let timer: unknown;
+    const late = new Promise<DefenderError>((resolve) => {
+      const error = keyStoreError('The state was not saved in time', undefined);
+      timer = timers.setTimeout(() => resolve(error), CLOSE_WAIT);
+    });
+    const error = await Promise.race([this.#turn.then(() => this.#writeError), late]);
+    timers.clearTimeout(timer);
+    if (error) throw error;
   }
 
-  /** Forgets the key and everything bound to it. @throws DefenderError `key_store` */
-  async clear(): Promise<void> {
-    await this.#writing;
-    try {
-      await this.#store.clear();
-    } catch (cause) {
-      throw keyStoreError('The retired key could not be removed', cause);
-    }
+  /**
+   * Forgets the key and everything bound to it, at once, and has the store do so in its turn: no write of the old key comes
+   * after that, and no load before.
+   * @throws DefenderError `key_store`
+   */
+  clear(): Promise<void> {
     this.#forget();
-    this.#writeError = undefined;
+    return this.#inTurn(async () => {
+      await this.#store.clear();
+      this.#writeError = undefined;
+    }).catch((cause: unknown) => {
+      throw keyStoreError('The key could not be removed', cause);
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
   }
 
   #forget(): void {
@@ -100,11 +124,13 @@ export class Instance {
 
   /** Takes over what another page or process has saved, beside what this one has not saved yet. */
   async #reload(): Promise<void> {
-    if (!this.#identity) return;
+    const identity = this.#identity;
+    if (!identity) return;
     try {
       const state = await this.#store.loadState();
+      if (this.#identity !== identity) return;
       // Retired elsewhere: the next request loads whatever key is there now.
-      if (state?.instanceId !== this.#identity.id) {
+      if (state?.instanceId !== identity.id) {
         this.#forget();
         return this.#onLost();
       }
@@ -116,26 +142,32 @@ export class Instance {
     }
   }
 
-  async #load(): Promise<Identity> {
+  /** @param isCurrent whether nobody has had the key forgotten meanwhile */
+  async #load(isCurrent: () => boolean): Promise<Identity> {
     const key = await this.#store.loadKey();
     const id = await thumbprint(key.publicKey);
     const state = await this.#store.loadState();
+    const identity = { key, id };
+    if (!isCurrent()) return identity;
     // State of another key would claim enrolments and sessions that this one does not have.
     this.#apis = state?.instanceId === id ? { ...state.apis } : {};
-    this.#identity = { key, id };
+    this.#identity = identity;
     this.#onLoaded(Object.keys(this.#apis).filter((base) => this.api(base).enrolledAt !== undefined));
-    return this.#identity;
+    return identity;
   }
 
   async #write(): Promise<void> {
-    if (!this.#identity) return;
-    const state: DefenderState = { instanceId: this.#identity.id, apis: { ...this.#apis } };
+    const identity = this.#identity;
+    if (!identity) return;
+    const state: DefenderState = { instanceId: identity.id, apis: { ...this.#apis } };
     const saving = this.#unsaved;
     this.#unsaved = {};
     try {
       await this.#store.saveState(state);
       this.#writeError = undefined;
     } catch (cause) {
+      // Forgotten meanwhile: what was to be saved must not become another key's.
+      if (this.#identity !== identity) return;
       for (const base of Object.keys(saving)) this.#unsaved[base] = { ...saving[base], ...this.#unsaved[base] };
       this.#writeError = keyStoreError('The state could not be saved', cause);
     }

@@ -27,6 +27,8 @@ export interface MintedToken {
   readonly sid?: string;
   /** Server minus local clock, seconds, as assumed in `iat`. */
   readonly skew: number;
+  /** The instance whose key signed it. */
+  readonly id: string;
   /** How often the instance had enrolled at this server. */
   readonly enrolments: number;
 }
@@ -80,20 +82,32 @@ export class Link {
     return this.#mint('enrolment', request, evidence, routeOf(request), challenge);
   }
 
+  /** Whether `sent` is of the key that is held now: answers to others are about an instance that has been given up. */
+  isOwn(sent: MintedToken): boolean {
+    return sent.id === this.#shared.instance.id;
+  }
+
   /** Keeps what the answer to `sent` says about time, session, and how young evidence must be, and returns all that it says. */
-  async absorb(response: Response, sent: MintedToken): Promise<TabAnswer & { learnedSkew: boolean }> {
+  absorb(response: Response, sent: MintedToken): TabAnswer & { learnedSkew: boolean } {
     const answer = readAnswer(response);
+    if (!this.isOwn(sent)) return { ...answer, learnedSkew: false };
+    const { meter } = this.#shared;
+    const isTrusted = isTrustedTransport(this.api);
     const patch: { skew?: number; session?: StoredSession } = {};
     const stale = answer.error === 'stale_token' || answer.monitor === 'stale_token';
-    const learnedSkew = stale && answer.skew !== undefined && isTrustedTransport(this.api);
+    const learnedSkew = stale && answer.skew !== undefined && isTrusted;
     // Relative to what that token assumed: answers to several stale tokens must not add up.
     if (learnedSkew) patch.skew = sent.skew + (answer.skew ?? 0);
     if (answer.session) patch.session = answer.session;
     // A late end of an older session does not end the one that came after it.
     if (answer.session === null && (!sent.sid || sent.sid === this.state.session?.id)) patch.session = undefined;
-    // With a requirement it is about that: the age of the attestation.
-    if (answer.maxAge !== undefined && answer.requirement === undefined) this.#shared.meter.lower(answer.maxAge);
-    if ('skew' in patch || 'session' in patch) await this.update(patch);
+    // With a requirement it is about that: the age of the attestation. Who can write answers could have probes run all the time.
+    const isAsked = answer.error !== undefined && answer.requirement === undefined && isTrusted;
+    if (isAsked && answer.maxAge !== undefined) meter.lower(answer.maxAge);
+    // What probes said about the clock, they said without knowing this.
+    if (learnedSkew && patch.skew !== this.state.skew) meter.invalidate();
+    // The answer does not wait for the write.
+    if ('skew' in patch || 'session' in patch) void this.update(patch);
     return { ...answer, learnedSkew };
   }
 
@@ -105,14 +119,14 @@ export class Link {
     nonce: string | undefined,
   ): Promise<MintedToken> {
     const { options, instance } = this.#shared;
-    const { key } = await instance.load();
+    const { key, id } = await instance.load();
     const skew = this.state.skew ?? 0;
     const iat = this.localNow() + skew;
     const sid = kind === 'request' ? this.session?.id : undefined;
     const rt = { ...evidence, at: Math.min(evidence.at + skew, iat), sdk: options.sdk };
     const claims = await makeClaims(request, { iat, nonce, sid, app: options.app, rt });
     const token = await (kind === 'request' ? mintToken : mintEnrolToken)(key, claims).catch(tooLarge);
-    return { token, route, nonce, sid, skew, enrolments: this.enrolments };
+    return { token, route, nonce, sid, skew, id, enrolments: this.enrolments };
   }
 }
 

@@ -1,6 +1,7 @@
 import type { MintRequest } from '../token/mint.js';
 import { credentialOf } from '../token/mint.js';
 import { DefenderError } from './defender-error.js';
+import { abortable } from './waiting.js';
 
 /** A request whose content is in memory, so that what is hashed is what is sent, as often as it is sent. */
 export interface OutgoingRequest {
@@ -40,7 +41,7 @@ export async function materialise(
   const mode = init.mode === 'no-cors' ? 'cors' : init.mode;
   const extra = { duplex: 'half', signal: null, ...(mode && { mode }) };
   const request = new Request(input, { ...init, ...extra });
-  const octets = new Uint8Array(await request.arrayBuffer());
+  const octets = new Uint8Array(await abortable(stoppable(request, signal).arrayBuffer(), signal));
   return {
     url,
     method: request.method,
@@ -49,6 +50,12 @@ export async function materialise(
     signal,
     init: { ...(input instanceof Request && inherited(input)), ...init },
   };
+}
+
+/** The content of `request`, whose source is cancelled when `signal` fires; some platforms do not show it as a stream. */
+function stoppable(request: Request, signal: AbortSignal | undefined): Body {
+  const stream = signal && request.body;
+  return stream ? new Response(stream.pipeThrough(new TransformStream(), { signal })) : request;
 }
 
 /** Parameters by which a parser finds its way in the content: `charset`, unless it is the usual one, and `boundary`. */

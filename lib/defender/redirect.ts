@@ -39,12 +39,14 @@ function isEndpoint(url: URL, { api, prefix }: { api: Api; prefix: string }): bo
   return path === null || endpoints === null || path === endpoints || path.startsWith(`${endpoints}/`);
 }
 
-/** A path as lenient routers read it: decoded, in lower case, without empty segments; null when it cannot be decoded. */
+/**
+ * A path as lenient routers read it: decoded, in lower case, without empty segments. Null when it cannot be decoded, or when
+ * what comes out can be decoded or resolved once more, so that nobody knows where it leads.
+ */
 function plain(path: string): string | null {
   try {
-    return decodeURIComponent(path)
-      .toLowerCase()
-      .replaceAll(/\/{2,}/g, '/');
+    const decoded = decodeURIComponent(path).toLowerCase();
+    return /%(?:2[5ef]|5c)|\\|\/\.{1,2}(?:\/|$)/.test(decoded) ? null : decoded.replaceAll(/\/{2,}/g, '/');
   } catch {
     return null;
   }

@@ -45,13 +45,28 @@ export class Sender {
     for (let redirects = 0; redirects < MAX_REDIRECTS; redirects += 1) {
       const next = followed(current, response, { apis, api: this.#link.api, prefix });
       if (!next) break;
+      const answer = await this.#follow(next, options.reenrol);
+      if (!answer) break;
       discard(response);
-      current = next;
-      response = await this.#exchange(current, options.reenrol);
+      [current, response] = [next, answer];
     }
     if (request.init.redirect !== 'error' || !isRedirect(response)) return response;
     discard(response);
     throw new TypeError("The server redirected a request with redirect: 'error'");
+  }
+
+  /**
+   * The answer to a redirected request; undefined when no token could be had for it: the redirect is then the answer, since
+   * such an error would say that nothing was carried out, and what was redirected may have been.
+   */
+  async #follow(request: OutgoingRequest, reenrol: boolean): Promise<Response | undefined> {
+    try {
+      return await this.#exchange(request, reenrol);
+    } catch (error) {
+      const isSent = isAbort(error) || (error instanceof DefenderError && error.code === 'unreachable');
+      if (isSent || request.signal?.aborted) throw error;
+      return undefined;
+    }
   }
 
   /** One request to one target: one attempt, or two. */
@@ -76,10 +91,12 @@ export class Sender {
     const started = performance.now();
     const response = await this.#call(request, sent.token, assertion);
     const durationMs = performance.now() - started;
-    const answer = await this.#link.absorb(response, sent);
-    this.#settle(sent, answer);
+    const answer = this.#link.absorb(response, sent);
     const { error, monitor: monitored } = answer;
-    status.answered(this.#link.api.base, { status: response.status, code: error, monitored });
+    if (this.#link.isOwn(sent)) {
+      this.#settle(sent, answer);
+      status.answered(this.#link.api.base, { status: response.status, code: error, monitored });
+    }
     const outcome = error !== undefined ? 'refused' : monitored !== undefined ? 'monitored' : 'accepted';
     const { url, method } = request;
     report(options.onDecision, response, { url, method, attempt, outcome, code: error ?? monitored, durationMs });
@@ -91,7 +108,11 @@ export class Sender {
     const { assertion } = this.#shared.options;
     if (!assertion) return undefined;
     const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(token)));
-    const making = (async () => assertion(hash, { method, url: new URL(url) }))();
+    const making = (async () => {
+      const value = await assertion(hash, { method, url: new URL(url) });
+      if (value !== undefined && !/^[\x21-\x7e]+$/.test(value)) throw new TypeError('The assertion is no header value');
+      return value;
+    })();
     return abortable(making, signal).catch((cause: unknown) => {
       if (signal?.aborted) throw cause;
       throw new DefenderError('attester_failed', 'The assertion could not be made', { cause });
@@ -100,11 +121,12 @@ export class Sender {
 
   /** Sends once. What the caller did, such as an abort, is told as it is; everything else is the network. */
   async #call(request: OutgoingRequest, token: string, assertion?: string): Promise<Response> {
+    // Outside: what cannot be sent is not the network's fault.
+    const attempt = attemptOf(request, token, assertion);
     try {
-      return await this.#shared.options.fetch(...attemptOf(request, token, assertion));
+      return await this.#shared.options.fetch(...attempt);
     } catch (cause) {
-      const isAbort = cause instanceof Error && cause.name === 'AbortError';
-      if (request.signal?.aborted || isAbort || cause instanceof DefenderError) throw cause;
+      if (request.signal?.aborted || isAbort(cause) || cause instanceof DefenderError) throw cause;
       const error = new DefenderError('unreachable', 'The request got no answer', { cause });
       this.#shared.status.failed(this.#link.api.base, error);
       throw error;
@@ -125,15 +147,15 @@ export class Sender {
   }
 
   /** No retry follows, so a challenge that the answer brought is free for others. */
-  #final({ response, answer }: Attempt): Response {
-    if (answer.nonce !== undefined) this.#link.challenges.add(answer.nonce);
+  #final({ response, sent, answer }: Attempt): Response {
+    if (answer.nonce !== undefined && this.#link.isOwn(sent)) this.#link.challenges.add(answer.nonce);
     return response;
   }
 
   async #repair(attempt: Attempt, signal: AbortSignal | undefined, reenrol: boolean): Promise<Retry | undefined> {
     const { response, sent, answer } = attempt;
     // Nothing but a refusal before the handler may be repeated.
-    if (response.status !== 401) return undefined;
+    if (response.status !== 401 || !this.#link.isOwn(sent)) return undefined;
     switch (answer.error) {
       case 'use_tab_nonce':
         return answer.nonce === undefined ? undefined : { nonce: answer.nonce };
@@ -159,4 +181,8 @@ export class Sender {
     if (answer.requirement !== 'attestation' || !reenrol) return undefined;
     return (await this.#enroller.repair(sent, signal)) ? { nonce: answer.nonce } : undefined;
   }
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
 }

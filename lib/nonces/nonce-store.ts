@@ -15,9 +15,7 @@ export interface Volatility {
  */
 export abstract class NonceStore {
   /** Called once at start-up, before anything else: a store that is reached over a network learns here what it is on. */
-  open(): Promise<void> {
-    return Promise.resolve();
-  }
+  open?(): Promise<void>;
 
   /**
    * Claims `key` until `expiresAt`.

@@ -44,8 +44,8 @@ class MeasuredNonceStore extends NonceStore {
     super();
   }
 
-  override open(): Promise<void> {
-    return this.store.open();
+  override async open(): Promise<void> {
+    await this.store.open?.();
   }
 
   override claim(key: string, expiresAt: number): Promise<boolean> {

@@ -59,7 +59,9 @@ function challengeOf(format: BridgeAttestationFormat, input: AttestInput, keyCha
   const binding = keyChallenge?.bindingOf(input.challenge);
   if (binding) return encodeBase64(binding);
   // Fails here, where it can be said, rather than as a refusal that says nothing.
-  throw new Error('The key was made over another challenge, and Android attests a key once: retire() makes a new one');
+  throw new Error(
+    'The key was made over another challenge, and Android attests a key once: retire() or forget() makes a new one',
+  );
 }
 
 /** @throws TypeError when the shell's answer is not a statement of this format */

@@ -1,9 +1,10 @@
 import type { PublicJwk } from '../../token/claims.types.js';
-import type { RemoteSigningKey } from '../../token/mint.js';
+import { thumbprint, type RemoteSigningKey } from '../../token/mint.js';
+import { DefenderError } from '../defender-error.js';
 import type { DefenderState, KeyStore } from '../key-store.js';
 import { decodeBase64, encodeBase64 } from './base64.js';
 import { callBridge, resolveBridge, type BridgeOptions, type ResolvedBridge } from './bridge-call.js';
-import { readState, isEnrolled } from './bridge-state.js';
+import { isEnrolled, MAKING, readState } from './bridge-state.js';
 import { checkP1363, derToJose } from './der-to-jose.js';
 import type { KeyChallenge } from './key-challenge.js';
 import type { NativeBridge } from './native-bridge.js';
@@ -15,8 +16,9 @@ const FIELD = 32;
 /** Options of the bridge key store. */
 export interface BridgeKeyStoreOptions extends BridgeOptions {
   /**
-   * The challenge that keys are made over, for `android-key`. A key that was never enrolled is then made anew at each start,
-   * since its attestation is over a challenge of the past.
+   * The challenge that keys are made over, for `android-key`. A key that was never enrolled is then made anew at each start
+   * and when its challenge is spent, since its attestation is over a challenge of the past. A key of which nobody knows
+   * whether it was enrolled is not touched: loading it fails until `clear()`.
    */
   readonly keyChallenge?: KeyChallenge;
 }
@@ -30,11 +32,19 @@ export function bridgeKeyStore(bridge: NativeBridge, options: BridgeKeyStoreOpti
   const resolved = resolveBridge(bridge, options);
   const { alias } = resolved;
   const { keyChallenge } = options;
+  const listeners = new Set<() => void>();
   let loading: Promise<RemoteSigningKey> | undefined;
-  const loadState = () => callBridge(resolved, 'load the state', () => bridge.loadState({ alias }), readState);
+  /** The instance that this process knows to be enrolled, also when that could not be written. */
+  let enrolled: string | undefined;
+  /** The instance whose key was given up for a new one; nothing more of it is kept. */
+  let dropped: string | undefined;
+  const readStored = () => callBridge(resolved, 'load the state', () => bridge.loadState({ alias }), readState);
+  const write = async (task: string, state: string | null) => {
+    await callBridge(resolved, task, () => bridge.saveState({ alias, state }), nothing);
+  };
   const store: KeyStore<RemoteSigningKey> = {
     loadKey() {
-      loading ??= loadOrMake(resolved, loadState, keyChallenge)
+      loading ??= loadOrMake(resolved, readStored, keyChallenge)
         .then((publicKey) => signingKey(resolved, publicKey))
         .catch((cause: unknown) => {
           loading = undefined;
@@ -42,35 +52,76 @@ export function bridgeKeyStore(bridge: NativeBridge, options: BridgeKeyStoreOpti
         });
       return loading;
     },
-    loadState,
+    // Nothing has been saved of the key that came after the dropped one.
+    loadState: async () => (dropped === undefined ? readStored() : undefined),
     async saveState(state) {
-      const save = () => bridge.saveState({ alias, state: JSON.stringify(state) });
-      await callBridge(resolved, 'save the state', save, nothing);
-      if (isEnrolled(state)) keyChallenge?.forget();
+      if (state.instanceId === dropped) return;
+      dropped = undefined;
+      if (isEnrolled(state, state.instanceId)) {
+        enrolled = state.instanceId;
+        keyChallenge?.forget();
+      }
+      await write('save the state', JSON.stringify(state));
     },
     async clear() {
       // The key first: state without its key is of no use to anybody.
       await callBridge(resolved, 'delete the key', () => bridge.deleteKey({ alias }), nothing);
-      loading = undefined;
+      loading = enrolled = dropped = undefined;
       keyChallenge?.forget();
-      await callBridge(resolved, 'remove the state', () => bridge.saveState({ alias, state: null }), nothing);
+      await write('remove the state', null);
+    },
+    watchState(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
     },
   };
+  keyChallenge?.renewBy(async () => {
+    const key = await loading;
+    const id = key && (await thumbprint(key.publicKey));
+    // Ensures that only a key of which no server knows is given up.
+    if (id === undefined || id === enrolled || !mayRemake(await readStored(), id)) return;
+    await store.clear();
+    dropped = id;
+    const made = store.loadKey();
+    // Whoever holds the old key loads the new one instead.
+    for (const listener of listeners) listener();
+    await made;
+  });
   return store;
 }
 
 async function loadOrMake(
   resolved: ResolvedBridge,
-  loadState: () => Promise<DefenderState | undefined>,
+  readStored: () => Promise<DefenderState | undefined>,
   keyChallenge: KeyChallenge | undefined,
 ): Promise<PublicJwk> {
   const { bridge, alias } = resolved;
   const known = await callBridge(resolved, 'load the key', () => bridge.loadKey({ alias }), readIfAny);
-  if (known && (!keyChallenge || isEnrolled(await loadState()))) return known;
-  if (known) await callBridge(resolved, 'delete the key', () => bridge.deleteKey({ alias }), nothing);
-  const challenge = keyChallenge && encodeBase64(await keyChallenge.make());
-  const call = { alias, ...(challenge !== undefined && { challenge }) };
-  return callBridge(resolved, 'make the key', () => bridge.generateKey(call), readPublicKey);
+  if (known && !keyChallenge) return known;
+  if (known) {
+    const [state, id] = [await readStored(), await thumbprint(known)];
+    if (isEnrolled(state, id)) return known;
+    // Ensures that an enrolled key does not go because its state was lost.
+    if (!mayRemake(state, id)) {
+      throw new DefenderError(
+        'key_store',
+        'The state of the key is lost, and it may be enrolled: forget() gives it up',
+      );
+    }
+    await callBridge(resolved, 'delete the key', () => bridge.deleteKey({ alias }), nothing);
+  }
+  if (!keyChallenge) return callBridge(resolved, 'make the key', () => bridge.generateKey({ alias }), readPublicKey);
+  // Written before there is a key, so that one without any state is never taken for one that was not enrolled.
+  const making = () => bridge.saveState({ alias, state: JSON.stringify(MAKING) });
+  await callBridge(resolved, 'save the state', making, nothing);
+  const challenge = encodeBase64(await keyChallenge.make());
+  return callBridge(resolved, 'make the key', () => bridge.generateKey({ alias, challenge }), readPublicKey);
+}
+
+/** Whether the state says that this key was never enrolled. */
+function mayRemake(state: DefenderState | undefined, id: string): boolean {
+  if (state?.instanceId === MAKING.instanceId) return true;
+  return state?.instanceId === id && !isEnrolled(state, id);
 }
 
 function signingKey(resolved: ResolvedBridge, publicKey: PublicJwk): RemoteSigningKey {

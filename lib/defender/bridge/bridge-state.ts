@@ -1,8 +1,11 @@
 import type { DefenderState } from '../key-store.js';
 
-/** Whether the key of this state is enrolled anywhere. */
-export function isEnrolled(state: DefenderState | undefined): boolean {
-  return Object.values(state?.apis ?? {}).some((api) => api.enrolledAt !== undefined);
+/** Kept while a key is made, until something is saved of it: no key has been enrolled since. */
+export const MAKING: DefenderState = { instanceId: '', apis: {} };
+
+/** Whether the key `id` is enrolled anywhere; state of another key says nothing of this one. */
+export function isEnrolled(state: DefenderState | undefined, id: string): boolean {
+  return state?.instanceId === id && Object.values(state.apis).some((api) => api.enrolledAt !== undefined);
 }
 
 /** The state in the text that the shell kept; undefined when there is none. @throws TypeError when it is no such text */

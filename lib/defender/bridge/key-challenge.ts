@@ -36,6 +36,8 @@ export class KeyChallenge {
   readonly #enrolUrl: string;
   readonly #origin: string;
   #pending?: Pending;
+  #renew: () => Promise<void> = async () => undefined;
+  #renewing?: Promise<void>;
 
   /** @throws TypeError when `api` cannot work */
   constructor(options: KeyChallengeOptions) {
@@ -67,9 +69,18 @@ export class KeyChallenge {
     this.#pending = undefined;
   }
 
-  /** As `fetch`; a question for an enrolment challenge gets the one that the key was made over while that is good. */
+  /** Has `renew` called when a challenge is asked for and the key's is spent: it makes a key anew where it may. */
+  renewBy(renew: () => Promise<void>): void {
+    this.#renew = renew;
+  }
+
+  /**
+   * As `fetch`; a question for an enrolment challenge gets the one that the key was made over while that is good, and then the
+   * one of the key made anew. For an enrolled key the server itself is asked.
+   */
   readonly fetch: typeof globalThis.fetch = async (input, init) => {
     const asked = String(input instanceof Request ? input.url : input);
+    if (asked === this.#challengeUrl && !this.#pending) await this.#renewOnce();
     if (asked === this.#challengeUrl && this.#pending) {
       const { challenge } = this.#pending;
       const headers = { 'Content-Type': 'application/json' };
@@ -80,6 +91,12 @@ export class KeyChallenge {
     if (asked === this.#enrolUrl && response.headers.get('tab-error') === 'use_tab_nonce') this.forget();
     return response;
   };
+
+  /** Questions at the same time end with one key. */
+  #renewOnce(): Promise<void> {
+    this.#renewing ??= this.#renew().finally(() => (this.#renewing = undefined));
+    return this.#renewing;
+  }
 
   async #ask(signal: AbortSignal): Promise<string> {
     const fixed: RequestInit = { method: 'POST', redirect: 'manual', credentials: 'omit', cache: 'no-store', signal };

@@ -28,7 +28,8 @@ const GENERATIONS = 8;
 
 /**
  * `automation`: a driver started this process or takes it over: a WebDriver among its parents (Linux), a variable that
- * WebDriver, Playwright, Puppeteer, Selenium or Cypress sets, or, in Electron, a remote debugging option.
+ * WebDriver, Playwright, Puppeteer, Selenium or Cypress sets, or, in Electron, a remote debugging option. Where the parents
+ * cannot be looked at, which is everywhere but on Linux, it is never `clear`.
  */
 export function automationProbe(options: AutomationProbeOptions = {}): Probe {
   const facts = processFacts(options.facts);
@@ -41,7 +42,8 @@ async function look(facts: ProcessFacts, foreign: (name: string) => boolean): Pr
   if (facts.electron && options.some((option) => DRIVER_OPTIONS.test(optionName(option)))) return 'found';
   const telling = names.filter((name) => TOOL_VARIABLE.test(name) && !INSTALL_VARIABLE.test(name));
   if (telling.some(foreign)) return 'found';
-  if (facts.platform !== 'linux') return 'clear';
+  // Elsewhere the parents cannot be looked at.
+  if (facts.platform !== 'linux') return 'unknown';
   return parents(facts, foreign);
 }
 

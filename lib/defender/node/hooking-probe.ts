@@ -33,7 +33,8 @@ export interface HookingProbeOptions {
 
 /**
  * `hooking`: code put before or between the app's own: by Node options, by the dynamic linker's variables or file, by a
- * replaced module loader, or by Frida, as far as it shows in memory map and thread names.
+ * replaced module loader, or by Frida, as far as it shows in memory map and thread names. Where these cannot be looked at,
+ * on Linux without `/proc` and on other platforms, it is never `clear`.
  */
 export function hookingProbe(options: HookingProbeOptions = {}): Probe {
   const facts = processFacts(options.facts);
@@ -44,12 +45,15 @@ export function hookingProbe(options: HookingProbeOptions = {}): Probe {
 async function look(facts: ProcessFacts, foreign: (entry: string) => boolean): Promise<ProbeResult> {
   const start = await processStart(facts);
   if ([...modules(start), ...libraries(start)].some(foreign)) return 'found';
-  if (facts.platform === 'linux') {
-    const everywhere = (await facts.read(PRELOAD_FILE)) ?? '';
-    if (entries(everywhere.replace(/#.*$/gm, '')).some(foreign)) return 'found';
-    if (await hasAgent(facts)) return 'found';
-  }
-  return (await facts.changed(LOADER_BUILTINS)).some(foreign) ? 'found' : 'clear';
+  const below = facts.platform === 'linux' ? await belowNode(facts, foreign) : 'unknown';
+  if (below === 'found') return 'found';
+  return (await facts.changed(LOADER_BUILTINS)).some(foreign) ? 'found' : below;
+}
+
+async function belowNode(facts: ProcessFacts, foreign: (entry: string) => boolean): Promise<ProbeResult> {
+  const everywhere = (await facts.read(PRELOAD_FILE)) ?? '';
+  if (entries(everywhere.replace(/#.*$/gm, '')).some(foreign)) return 'found';
+  return agent(facts);
 }
 
 function modules({ options }: ProcessStart): string[] {
@@ -68,11 +72,13 @@ function entries(text: string): string[] {
   return text.split(/[\s:]+/).filter((entry) => entry !== '');
 }
 
-async function hasAgent(facts: ProcessFacts): Promise<boolean> {
-  const map = (await facts.read('/proc/self/maps')) ?? '';
-  if (AGENT_MAPPING.test(map)) return true;
+async function agent(facts: ProcessFacts): Promise<ProbeResult> {
+  const map = await facts.read('/proc/self/maps');
+  if (map === undefined) return 'unknown';
+  if (AGENT_MAPPING.test(map)) return 'found';
   const threads = await facts.list('/proc/self/task');
   const names = await Promise.all(threads.map((id) => facts.read(`/proc/self/task/${id}/comm`)));
   const honest = GLIB_MAPPING.test(map);
-  return names.some((name = '') => AGENT_THREAD.test(name.trim()) || (!honest && GLIB_THREAD.test(name.trim())));
+  const telling = (name = '') => AGENT_THREAD.test(name.trim()) || (!honest && GLIB_THREAD.test(name.trim()));
+  return names.some(telling) ? 'found' : 'clear';
 }

@@ -13,11 +13,14 @@ export interface RemoteControlProbeOptions {
   readonly facts?: Partial<ProcessFacts>;
 }
 
-/** Servers that let somebody elsewhere see and use this screen; comm(5) keeps 15 characters of a name. */
+/**
+ * Servers that let somebody elsewhere see and use this screen; comm(5) keeps 15 characters of a name. Without
+ * `gnome-remote-desktop-daemon`, which GNOME also runs where sharing is off.
+ */
 const SERVERS = new Set(
   words(`x11vnc x0vncserver x0tigervncserver Xvnc Xtigervnc Xtightvnc Xrealvnc vncserver wayvnc vncserver-x11
     vncserver-x11-core vncserver-virtual vino-server krfb krdpserver xrdp xrdp-sesman xrdp-chansrv weston-rdp
-    gnome-remote-desktop-daemon teamviewerd TeamViewer TeamViewer_Desktop anydesk rustdesk hoptodesk nxserver.bin
+    teamviewerd TeamViewer TeamViewer_Desktop anydesk rustdesk hoptodesk nxserver.bin
     nxnode.bin nxd x2goagent x2gostartagent chrome-remote-desktop chrome-remote-desktop-host remoting_me2me_host
     SRStreamer dwagsvc dwagent meshagent parsecd sunshine ToDesk todeskd sunloginclient AnyViewer aweray_remote`).map(
     (name) => name.slice(0, 15),

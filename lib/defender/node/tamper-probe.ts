@@ -11,10 +11,12 @@ export interface TamperProbeOptions {
   readonly manifest?: Manifest | string;
   /** The public key that signs manifests, PEM or JWK. With it, a manifest that is not signed by it is `found`. */
   readonly key?: ManifestKey;
+  /** Only files with these endings, as the manifest was made; default all. The manifest itself does not decide that. */
+  readonly extensions?: readonly string[];
 }
 
 /**
- * `tamper`: a code file under `root` that is missing, changed, or not in the manifest, or a manifest that is not signed as it
+ * `tamper`: a file under `root` that is missing, changed, or not in the manifest, or a manifest that is not signed as it
  * should be. Without a manifest, or where a file cannot be read, it is `unknown`. Every run hashes every file: times and
  * sizes of files can be put back, so they are no reason to skip one.
  * @throws ManifestError `key_unusable`
@@ -26,13 +28,12 @@ export function tamperProbe(options: TamperProbeOptions): Probe {
 }
 
 async function look(options: TamperProbeOptions, signal: AbortSignal | undefined): Promise<ProbeResult> {
-  const { root, manifest: source, key } = options;
+  const { root, manifest: source, key, extensions } = options;
   if (source === undefined) return 'unknown';
   const manifest = key === undefined ? await read(source) : await readSigned(source, key);
   if (manifest === 'forged') return 'found';
   if (!isManifest(manifest)) return 'unknown';
-  const { extensions, exclude } = manifest;
-  const actual = (await createManifest(root, { extensions, exclude, signal })).files;
+  const actual = (await createManifest(root, { extensions, exclude: manifest.exclude, signal })).files;
   const expected = Object.entries(manifest.files);
   const same =
     expected.length === Object.keys(actual).length && expected.every(([path, hash]) => actual[path] === hash);

@@ -22,7 +22,8 @@ const FAKE_VARIABLE = /^(FAKETIME|DONT_FAKE_MONOTONIC$)/;
 /**
  * `time-spoof`: the wall clock has been set. It is compared with the monotonic clock, since the process began, and with the
  * servers' clocks. Going forward alone says nothing: the monotonic clock stands still while the machine sleeps, so that a wake-up
- * looks the same; it counts where a server says that the local clock is ahead by just as much.
+ * looks the same; it counts where a server says that the local clock is ahead by just as much. Where libfaketime cannot be
+ * ruled out by the memory map (Linux without `/proc`, macOS), it is never `clear`.
  */
 export function timeSpoofProbe(options: TimeSpoofProbeOptions = {}): Probe {
   const facts = processFacts(options.facts);
@@ -36,8 +37,11 @@ async function look(facts: ProcessFacts, watch: ClockWatch, told: ProbeFacts | u
   if (watch.hasJumped(told?.serverSkews ?? [])) return 'found';
   const { names } = await processStart(facts);
   if (names.some((name) => FAKE_VARIABLE.test(name))) return 'found';
+  // libfaketime, which fakes both clocks, is none of Windows.
+  if (facts.platform === 'win32') return 'clear';
   const map = facts.platform === 'linux' ? await facts.read('/proc/self/maps') : undefined;
-  return map?.includes('libfaketime') ? 'found' : 'clear';
+  if (map === undefined) return 'unknown';
+  return map.includes('libfaketime') ? 'found' : 'clear';
 }
 
 class ClockWatch {

@@ -15,29 +15,34 @@ export const DEBUGGER_WORKER = 'onmessage=()=>{postMessage("before");debugger;po
 /** How long a worker that is not stopped may take from one line to the next: turns of a timer, so that sleep does not count. */
 const TURNS = 10;
 const TURN_MS = 100;
+/** Workers that may fail one after the other; where a policy forbids them, each attempt is reported. */
+const MAX_FAILURES = 3;
 
 /**
  * `debugger`: developer tools are open on this page. A worker, not the page, comes to a `debugger` statement; with the tools
- * open it stops there. Where no worker can be made it is `unknown`. It does not see tools that have breakpoints switched off,
+ * open it stops there. Where no worker can be made it is `unknown`; after three failures in a row no further one is tried. It does not see tools that have breakpoints switched off,
  * that skip this script, or that are opened later; nor a debugger of the browser itself.
  */
 export function debuggerProbe(options: DebuggerProbeOptions = {}): Probe {
   const { createWorker = blobWorker } = options;
   let worker: Worker | undefined;
-  let isBlocked = false;
+  let failures = 0;
   return {
     name: 'debugger',
     async run(signal) {
-      // A policy that forbids the worker would report every further attempt.
-      if (isBlocked) return 'unknown';
+      if (failures >= MAX_FAILURES) return 'unknown';
+      // Counted until there is an answer, so that a worker that cannot even be made counts too.
+      failures += 1;
       // Kept between runs: an answer then takes less than a millisecond.
       worker ??= createWorker();
       const result = await ask(worker, signal);
       if (result !== 'clear') {
         worker.terminate();
         worker = undefined;
-        isBlocked = result === 'unknown' && signal?.aborted !== true;
       }
+      // A run that was cut short says nothing of the worker.
+      if (signal?.aborted === true) failures -= 1;
+      else if (result !== 'unknown') failures = 0;
       return result;
     },
   };

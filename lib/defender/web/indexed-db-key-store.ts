@@ -42,11 +42,14 @@ export function indexedDbKeyStore(options: IndexedDbKeyStoreOptions = {}): Index
   const database = new Database(name, () => options.indexedDB ?? globalThis.indexedDB);
   const news = new News(`nestjs-tab:${name}`);
   let ours: string | undefined;
+  /** Whether a key has been loaded here, whatever became of it. */
+  let hasLoaded = false;
   let known: DefenderState | undefined;
   return {
     async loadKey() {
       const key = (await readKey(database)) ?? (await locked(`nestjs-tab:${name}`, () => makeKey(database, algorithm)));
       ours = await thumbprint(key.publicKey);
+      hasLoaded = true;
       return key;
     },
     async loadState() {
@@ -67,8 +70,8 @@ export function indexedDbKeyStore(options: IndexedDbKeyStoreOptions = {}): Index
       const own = ours;
       await database.run('readwrite', async (records) => {
         const id = await records.get('id');
-        // Already cleared by another page: that is what was asked for.
-        if (id !== undefined) checkOwn(id, own);
+        // Already cleared by another page: that is what was asked for. Who has not loaded a key means whatever is there.
+        if (id !== undefined && hasLoaded) checkOwn(id, own);
         await records.clear();
       });
       ours = known = undefined;

@@ -24,8 +24,9 @@ const fetchNow: typeof fetch | undefined = globalThis.fetch;
 /**
  * `tamper`: a script or style sheet of the page that is not in the manifest, or differs from it; a script in the page itself
  * whose hash is not listed. Each is fetched and hashed once, from the browser's cache where it has it; what has been found
- * stays found for the life of the page. Without a readable manifest, or while a listed file cannot be fetched, it is `unknown`.
- * It does not see event handler attributes, `eval`, styles in the page itself, scripts in the page that came and went between
+ * stays found for the life of the page. Code that has left the page is known from the browser's list of what was loaded (250
+ * entries unless the page changes that, and any script can clear it). Without a readable manifest, or while a listed file cannot be fetched, it is `unknown`.
+ * It does not see scripts without `src` in shadow roots, event handler attributes, `eval`, styles in the page itself, scripts in the page that came and went between
  * two looks, or a server that sends something else to a script element than to `fetch`.
  */
 export function tamperProbe(options: TamperProbeOptions): Probe {
@@ -47,22 +48,20 @@ async function look(
   signal: AbortSignal | undefined,
 ): Promise<ProbeResult> {
   const { urls, inline } = pageResources();
-  const checks: [string, () => Promise<Verdict>][] = [
-    ...[...inline].map((text) => [`inline:${text}`, () => inlineVerdict(text, manifest)] as [string, never]),
-    ...[...urls].map((url) => [url, () => fileVerdict(url, manifest, signal)] as [string, never]),
-  ];
-  for (const [name, check] of checks) {
+  // One after the other: measuring must not get in the way of the page. Kept, so that a run that is cut short is not lost.
+  for (const text of inline) {
     signal?.throwIfAborted();
-    // One after the other: measuring must not get in the way of the page. Kept, so that a run that is cut short is not lost.
-    if ((known.get(name) ?? 'unknown') === 'unknown') known.set(name, await check());
+    const hash = await sha256(new TextEncoder().encode(text));
+    // By its hash: texts of any size would be kept for the life of the page.
+    known.set(`inline:${hash}`, manifest.inline?.includes(hash) ? 'clear' : 'found');
+  }
+  for (const url of urls) {
+    signal?.throwIfAborted();
+    if ((known.get(url) ?? 'unknown') === 'unknown') known.set(url, await fileVerdict(url, manifest, signal));
   }
   const verdicts = new Set(known.values());
   if (verdicts.has('found')) return 'found';
   return verdicts.has('unknown') ? 'unknown' : 'clear';
-}
-
-async function inlineVerdict(text: string, { inline = [] }: WebManifest): Promise<Verdict> {
-  return inline.includes(await sha256(new TextEncoder().encode(text))) ? 'clear' : 'found';
 }
 
 async function fileVerdict(url: string, manifest: WebManifest, signal: AbortSignal | undefined): Promise<Verdict> {

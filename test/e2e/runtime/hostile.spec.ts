@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -173,6 +173,22 @@ describe.runIf(linux)('a process', () => {
     expect(await app.report()).toEqual(exactly('tamper'));
     app.put('app/main.mjs', 'export const main = () => 1;\n');
     expect(await app.report()).toEqual(exactly());
+  });
+
+  it.each(['app/tab', 'app/node_modules/jose/index.js', 'app/lib/node_modules/jose/index.js'])(
+    'with a file that its loader takes first: %s',
+    async (path) => {
+      const added = app.put(path, 'evil()');
+      expect(await app.report()).toEqual(exactly('tamper'));
+      rmSync(added);
+      expect(await app.report()).toEqual(exactly());
+    },
+  );
+
+  it('with a pipe, which never ends', async () => {
+    execFileSync('mkfifo', [join(app.folder, 'app', 'pipe.mjs')]);
+    expect(await app.report()).toEqual(exactly('tamper'));
+    rmSync(join(app.folder, 'app', 'pipe.mjs'));
   });
 
   describe('whose clock was set', () => {

@@ -58,6 +58,8 @@ describe('nestjs-tab manifest', () => {
     writeFileSync(at('dist', 'own.js'), '');
     expect(await filesOf('--include-node-modules')).toEqual(['main.js', 'node_modules/x/index.js', 'own.js']);
     expect(await filesOf('--exclude', 'own.js', '--exclude', 'none')).toEqual(['main.js']);
+    rmSync(at('dist', 'node_modules'), { recursive: true });
+    expect(JSON.parse((await call('manifest', at('dist'))).out).exclude).toEqual([]);
   });
 
   it.each([
@@ -77,7 +79,7 @@ describe('nestjs-tab manifest', () => {
   it.each<[string, () => string[], string]>([
     ['a folder that is missing', () => [at('none')], 'folder_unreadable'],
     ['a file', () => [at('key.pem')], 'folder_unreadable'],
-    ['a folder without code', () => [at('empty')], 'folder_empty'],
+    ['a folder without files', () => [at('empty')], 'folder_empty'],
     ['a key that is missing', () => [at('dist'), '--sign', at('none.pem')], 'key_unreadable'],
     ['a key that is none', () => [at('dist'), '--sign', at('dist', 'main.js')], 'key_unusable'],
     ['a place that cannot be written', () => [at('dist'), '--out', at('none', 'x')], 'out_unwritable'],

@@ -182,15 +182,60 @@ describe('bridgeDefender', () => {
       expect(second?.claims.iat).toBe(first?.claims.iat + 86_400);
     });
 
-    it('says that a new key is needed when the challenge is spent, and makes one when told to', async () => {
+    it('makes key and challenge anew when the challenge is spent before the key was ever enrolled', async () => {
       const bridge = aBridge();
       const defender = androidOf(bridge);
+      const id = await defender.ready();
+      refuseOnce(refusal('use_tab_nonce'));
+      expect((await defender.fetch(`${harness.server.origin}/`)).status).toBe(200);
+      expect(defender.instanceId).not.toBe(id);
+      const [first, second] = harness.server.enrolments;
+      expect(enrolledOver(second)).not.toBe(enrolledOver(first));
+      expect(bridge.keys.get('nestjs-tab')?.challenge).toBe(keylessOf(second));
+      const again = androidOf(bridge);
+      await again.fetch(`${harness.server.origin}/`);
+      expect(again.instanceId).toBe(defender.instanceId);
+    });
+
+    it('does so also at the next request, when the server was away meanwhile', async () => {
+      const bridge = aBridge();
+      const defender = androidOf(bridge);
+      await defender.ready();
+      refuseOnce(refusal('use_tab_nonce'));
+      harness.server.onChallenge = () => ({ status: 503 });
+      expect(await failure(defender.fetch(`${harness.server.origin}/`))).toMatchObject({ code: 'enrolment_refused' });
+      harness.server.onChallenge = () => undefined;
+      expect((await defender.fetch(`${harness.server.origin}/`)).status).toBe(200);
+    });
+
+    it('gives up no key that was enrolled, even where that could not be written', async () => {
+      const bridge = aBridge();
+      const defender = androidOf(bridge);
+      const id = await defender.ready();
+      bridge.saveState = () => Promise.reject(new Error('full'));
+      await defender.enrol();
       refuseOnce(refusal('use_tab_nonce'));
       expect(await failure(defender.enrol())).toMatchObject({ code: 'attester_failed' });
-      const before = defender.instanceId;
-      await defender.retire();
-      await defender.enrol();
-      expect(defender.instanceId).not.toBe(before);
+      expect(defender.instanceId).toBe(id);
+      expect(bridge.of('deleteKey')).toEqual([]);
+    });
+
+    it.each<[string, (state: string) => string | undefined]>([
+      ['lost', () => undefined],
+      ['unreadable', () => '{'],
+      ['of another key', (state) => state.replace(/"instanceId":"[^"]+"/, `"instanceId":"${'i'.repeat(43)}"`)],
+    ])('keeps a key whose state is %s, until it is told to forget it', async (_, change) => {
+      const bridge = aBridge();
+      await androidOf(bridge).enrol();
+      await vi.waitFor(() => expect(bridge.states.get('nestjs-tab')).toContain('enrolledAt'));
+      const changed = change(String(bridge.states.get('nestjs-tab')));
+      if (changed === undefined) bridge.states.delete('nestjs-tab');
+      else bridge.states.set('nestjs-tab', changed);
+      const defender = androidOf(bridge);
+      expect(await failure(defender.ready())).toMatchObject({ code: 'key_store' });
+      expect(bridge.of('deleteKey')).toEqual([]);
+      await defender.forget();
+      expect((await defender.fetch(`${harness.server.origin}/`)).status).toBe(200);
     });
 
     it('does not claim that an old key was made over a new challenge', async () => {

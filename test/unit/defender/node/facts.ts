@@ -25,6 +25,10 @@ export function facts(override: Partial<ProcessFacts> = {}): ProcessFacts {
 
 /** A file system with these files, and the parent of the process. */
 export function files(content: Readonly<Record<string, string>>): ProcessFacts['read'] {
-  const all: Readonly<Record<string, string>> = { '/proc/7/status': 'Name:\tsystemd\nPPid:\t0\n', ...content };
+  const all: Readonly<Record<string, string>> = {
+    '/proc/7/status': 'Name:\tsystemd\nPPid:\t0\n',
+    '/proc/self/maps': '7f r-xp /usr/bin/node\n',
+    ...content,
+  };
   return async (path) => all[path];
 }

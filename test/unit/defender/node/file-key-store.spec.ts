@@ -8,16 +8,18 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import ts from 'typescript';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DefenderState } from '../../../../lib/defender/index.js';
-import { fileKeyStore } from '../../../../lib/defender/node/index.js';
+import { fileKeyStore, type KeyWrap } from '../../../../lib/defender/node/index.js';
 import { thumbprint } from '../../../../lib/token/mint.js';
 import { failure, latch } from '../harness.js';
 
@@ -105,6 +107,43 @@ describe('the key file', () => {
     expect(await idOf(store)).not.toBe(first);
   });
 
+  it('is forgotten by a store that never loaded it, and when it is gone already', async () => {
+    const [store, other] = [fileKeyStore(path), fileKeyStore(path)];
+    await fileKeyStore(path).clear();
+    const first = await idOf(store);
+    await other.clear();
+    await store.clear();
+    expect(readdirSync(dirname(path))).toEqual([]);
+    expect(await idOf(store)).not.toBe(first);
+  });
+
+  it('stays forgotten when it is saved beside', async () => {
+    const stores = [fileKeyStore(path), fileKeyStore(path)];
+    for (let time = 0; time < 20; time += 1) {
+      for (const store of stores) await store.loadKey();
+      const saves = stores.flatMap((store) => [store.saveState(state()), store.saveState(state())]);
+      await Promise.allSettled([
+        ...saves,
+        stores[time % 2]?.clear(),
+        ...stores.map((store) => store.saveState(state())),
+      ]);
+      expect(readdirSync(dirname(path))).toEqual([]);
+      for (const store of stores) await store.clear();
+    }
+  });
+
+  it('keeps what another process has learned', async () => {
+    const [one, other] = [fileKeyStore(path), fileKeyStore(path)];
+    const instanceId = await idOf(one);
+    await other.loadKey();
+    for (const store of [one, other]) await store.loadState();
+    await one.saveState({ instanceId, apis: { 'https://a.example': { skew: 3 } } });
+    await other.saveState({ instanceId, apis: { 'https://b.example': { enrolledAt: 5 } } });
+    await one.saveState({ instanceId, apis: { 'https://a.example': { skew: 4 } } });
+    const both = { 'https://a.example': { skew: 4 }, 'https://b.example': { enrolledAt: 5 } };
+    expect(await other.loadState()).toEqual({ instanceId, apis: both });
+  });
+
   it('is not written over when another process has made a new key', async () => {
     const store = fileKeyStore(path);
     await idOf(store);
@@ -120,6 +159,51 @@ describe('the key file', () => {
     await idOf();
     await expect(fileKeyStore(dirname(path)).loadKey()).rejects.toThrow(dirname(path));
     await expect(fileKeyStore(join(path, 'below')).loadKey()).rejects.toMatchObject({ code: 'key_store' });
+  });
+});
+
+describe('the lock beside the key file', () => {
+  const locked = async () => {
+    const store = fileKeyStore(path);
+    await store.loadKey();
+    writeFileSync(`${path}.lock`, '');
+    return store;
+  };
+  const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000);
+
+  it.each([1, -1])('left behind %i h ago is taken away', async (hours) => {
+    const store = await locked();
+    utimesSync(`${path}.lock`, hoursAgo(hours), hoursAgo(hours));
+    await store.saveState(state());
+    expect(readdirSync(dirname(path))).toEqual(['instance.json']);
+  });
+
+  it("makes a save wait, and is nobody else's to remove", async () => {
+    const store = await locked();
+    let saved = false;
+    const saving = store.saveState(state()).then(() => (saved = true));
+    for (let turn = 0; turn < 50; turn += 1) await setImmediate();
+    expect([saved, readdirSync(dirname(path)).includes('instance.json.lock')]).toEqual([false, true]);
+    rmSync(`${path}.lock`);
+    expect(await saving).toBe(true);
+  });
+
+  it('that was lost on the way stops the write: a key that was cleared stays cleared', async () => {
+    const plain: KeyWrap = {
+      name: 'slow',
+      isAvailable: () => true,
+      encrypt: async (text) => (await during(), Buffer.from(text)),
+      decrypt: (bytes) => Buffer.from(bytes).toString(),
+    };
+    let during = async () => undefined as void;
+    const store = fileKeyStore(path, { wrap: plain });
+    await store.loadKey();
+    during = async () => {
+      utimesSync(`${path}.lock`, hoursAgo(1), hoursAgo(1));
+      await fileKeyStore(path, { wrap: plain }).clear();
+    };
+    await expect(store.saveState(state())).rejects.toMatchObject({ code: 'key_store' });
+    expect(readdirSync(dirname(path))).toEqual([]);
   });
 });
 

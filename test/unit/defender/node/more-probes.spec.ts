@@ -90,7 +90,7 @@ describe('automation', () => {
     ['Electron with a debugging pipe', { electron: true, argv: ['--remote-debugging-pipe'] }, 'found'],
     ['Electron', { electron: true, argv: ['.', '--lang=de'] }, 'clear'],
     ['Node that was told the same', { argv: ['a.js', '--remote-debugging-port=0'] }, 'clear'],
-    ['another platform', { platform: 'win32', read: denied }, 'clear'],
+    ['another platform, which does not tell its parents', { platform: 'win32', read: denied }, 'unknown'],
     ['another platform with a variable', { platform: 'win32', env: { PLAYWRIGHT_TEST: '1' } }, 'found'],
   ])('%s', async (_, override, result) => {
     expect(await automationProbe({ facts: facts(override) }).run()).toBe(result);
@@ -112,7 +112,8 @@ describe('remote-control', () => {
     ...['x11vnc', 'Xvnc', 'teamviewerd', 'anydesk', 'rustdesk', 'vino-server', 'krfb'].map(
       (name): [string, Partial<ProcessFacts>, string] => [name, { processes: async () => ['sh', name] }, 'found'],
     ),
-    ['a name that is cut off', { processes: async () => ['gnome-remote-de'] }, 'found'],
+    ['a name that is cut off', { processes: async () => ['TeamViewer_Desk'] }, 'found'],
+    ['what GNOME runs with sharing off', { processes: async () => ['gnome-remote-de'] }, 'clear'],
     ['a word like it', { processes: async () => ['x11vnc-viewer', 'my-anydesk'] }, 'clear'],
     ['an empty list', { processes: async () => [] }, 'unknown'],
     ['another platform', { platform: 'darwin', processes: denied }, 'unknown'],
@@ -218,7 +219,10 @@ describe('time-spoof', () => {
     ['its variable, taken out', { read: files({ '/proc/self/environ': 'FAKETIME=-1d\0' }) }, 'found'],
     ['its library', { read: files({ '/proc/self/maps': '7f r-xp /usr/lib/faketime/libfaketime.so.1' }) }, 'found'],
     ['another variable', { env: { TIME: '1' } }, 'clear'],
-    ['another platform', { platform: 'darwin', read: denied }, 'clear'],
+    ['no memory map', { read: async () => undefined }, 'unknown'],
+    ['a platform where it cannot be looked for', { platform: 'darwin', read: denied }, 'unknown'],
+    ['its variable on that platform', { platform: 'darwin', env: { FAKETIME: '-1d' }, read: denied }, 'found'],
+    ['a platform where it does not exist', { platform: 'win32', read: denied }, 'clear'],
   ])('libfaketime: %s', async (_, override, result) => {
     expect(await machine({}, override)(1010, 10)).toBe(result);
   });

@@ -103,7 +103,18 @@ describe('hooking', () => {
     ['threads of GLib in libvips', threads('node', 'gmain', '/app/node_modules/x/libvips-cpp.so.8.15'), 'clear'],
     ['ordinary threads', threads('node', 'libuv-worker', 'DelayedTaskSche'), 'clear'],
     ['a replaced loader', { changed: async () => ['node:module._load'] }, 'found'],
-    ['another platform', { platform: 'darwin', read: () => Promise.reject(new Error('no /proc')) }, 'clear'],
+    ['no memory map', { read: async () => undefined }, 'unknown'],
+    [
+      'no memory map, and a replaced loader',
+      { read: async () => undefined, changed: async () => ['node:module._load'] },
+      'found',
+    ],
+    [
+      'a platform without memory map',
+      { platform: 'darwin', read: () => Promise.reject(new Error('no /proc')) },
+      'unknown',
+    ],
+    ['that platform, with a preload', { platform: 'darwin', execArgv: ['-r', './a.cjs'] }, 'found'],
     ['empty variables', { env: { LD_PRELOAD: '', NODE_OPTIONS: '' } }, 'clear'],
   ])('%s', async (_, override, result) => {
     expect(await hookingProbe({ facts: facts(override) }).run()).toBe(result);

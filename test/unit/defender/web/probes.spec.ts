@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ProbeFacts } from '../../../../lib/defender/index.js';
 import {
+  debuggerProbe,
   hookingProbe,
   overlayProbe,
   timeSpoofProbe,
@@ -52,6 +53,53 @@ describe('time-spoof', () => {
     page += wall;
     monotonic += steady;
     expect(await probe.run()).toBe(result);
+  });
+});
+
+describe('debugger', () => {
+  /** Workers that answer, or fail, one after the other as told; what is left out cannot be made. */
+  function workers(...kinds: ('answers' | 'fails' | 'none')[]) {
+    let made = 0;
+    const createWorker = () => {
+      const kind = kinds[made] ?? 'answers';
+      made += 1;
+      if (kind === 'none') throw new Error('no worker');
+      const worker = new EventTarget();
+      const tell = (type: string, data?: string) => worker.dispatchEvent(Object.assign(new Event(type), { data }));
+      const postMessage = () => queueMicrotask(() => (kind === 'fails' ? tell('error') : tell('message', 'after')));
+      return Object.assign(worker, { postMessage, terminate: () => undefined }) as unknown as Worker;
+    };
+    return { probe: debuggerProbe({ createWorker }), made: () => made };
+  }
+  const runs = async (probe: ReturnType<typeof debuggerProbe>, count: number) => {
+    const results: unknown[] = [];
+    for (let run = 0; run < count; run += 1) {
+      results.push(await (async () => probe.run())().catch(() => 'unknown'));
+    }
+    return results;
+  };
+
+  it('tries again after a worker that failed', async () => {
+    const { probe, made } = workers('fails', 'none');
+    expect(await runs(probe, 4)).toEqual(['unknown', 'unknown', 'clear', 'clear']);
+    expect(made()).toBe(3);
+  });
+
+  it.each(['fails', 'none'] as const)('does not try for ever when the worker %s', async (kind) => {
+    const { probe, made } = workers(kind, kind, kind);
+    expect(await runs(probe, 6)).toEqual(Array(6).fill('unknown'));
+    expect(made()).toBe(3);
+  });
+
+  it('does not count a run that was cut short', async () => {
+    const { probe } = workers();
+    for (let run = 0; run < 5; run += 1) {
+      const cut = new AbortController();
+      const result = probe.run(cut.signal);
+      cut.abort();
+      expect(await result).toBe('unknown');
+    }
+    expect(await probe.run()).toBe('clear');
   });
 });
 
