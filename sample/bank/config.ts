@@ -64,8 +64,12 @@ export function readPort(text: string | undefined): number {
   throw new BankConfigError('PORT: write a port number, or 0 for any free one');
 }
 
-/** The configuration that the environment asks for. @throws BankConfigError */
-export function readConfig(env: NodeJS.ProcessEnv, port: number): BankConfig {
+/**
+ * The configuration that the environment asks for.
+ * @param args of the command line: `--lab` opens the attack lab, as `LAB=on` does
+ * @throws BankConfigError
+ */
+export function readConfig(env: NodeJS.ProcessEnv, port: number, args: readonly string[] = []): BankConfig {
   const notes: string[] = [];
   return {
     port,
@@ -77,7 +81,7 @@ export function readConfig(env: NodeJS.ProcessEnv, port: number): BankConfig {
     operatorKey: readOperatorKey(env['OPERATOR_KEY'], notes),
     attesterJwks: readAttesterJwks(env['ATTESTER_JWKS']),
     testRoots: readTestRoots(env),
-    lab: readLab(env),
+    lab: readLab(env, args),
     notes,
     clock: Date.now,
   };
@@ -126,14 +130,15 @@ function readMode(text: string | undefined, notes: string[]): 'enforce' | 'monit
   return text;
 }
 
-/** The page lies beside the compiled code. Where it matters, nobody is let in by a browser that nobody attests. */
-function readLab({ LAB: text, NODE_ENV }: NodeJS.ProcessEnv): LabSettings | undefined {
-  const isProduction = NODE_ENV === 'production';
-  if (text === 'off') return undefined;
-  if (text !== undefined && text !== '' && text !== 'on') throw new BankConfigError("LAB: write 'on' or 'off'");
-  if (isProduction && text === 'on')
-    throw new BankConfigError('LAB: the attack lab is not for production; leave it out');
-  return isProduction ? undefined : { folder: fileURLToPath(new URL('./web', import.meta.url)) };
+/** Only for who asks: the app in the browser is let in though nobody attests it. The page lies beside the compiled code. */
+function readLab({ LAB: text, NODE_ENV }: NodeJS.ProcessEnv, args: readonly string[]): LabSettings | undefined {
+  if (args.some((arg) => arg !== '--lab')) throw new BankConfigError("Arguments: write '--lab' or none");
+  if (text && text !== 'on' && text !== 'off') throw new BankConfigError("LAB: write 'on' or 'off'");
+  const isAsked = text === 'on' || (text !== 'off' && args.includes('--lab'));
+  if (!isAsked) return undefined;
+  if (/^\s*prod/i.test(NODE_ENV ?? ''))
+    throw new BankConfigError('LAB: the attack lab is not for production; leave it and --lab out');
+  return { folder: fileURLToPath(new URL('./web', import.meta.url)) };
 }
 
 /** Never a default key: what is made up here, somebody would have to print. */

@@ -5,7 +5,11 @@ import { findFreePort } from './free-port.js';
 import { BANK_APP } from './tab-options.js';
 
 async function main(): Promise<void> {
-  const config = readConfig(process.env, readPort(process.env['PORT']) || (await findFreePort()));
+  const config = readConfig(
+    process.env,
+    readPort(process.env['PORT']) || (await findFreePort()),
+    process.argv.slice(2),
+  );
   const app = await createBankApp(config, { logger: ['warn', 'error', 'fatal'] });
   app.enableShutdownHooks();
   await app.listen(config.port);
@@ -22,7 +26,9 @@ function welcome({ port, origins, notes, operatorKey, lab }: BankConfig): string
     `App ${BANK_APP.id}, platform ${BANK_APP.platform}, version ${BANK_APP.minVersion} or later; users alice / alice-secret and bob / bob-secret.`,
     'What to do next:',
     ...(lab === undefined
-      ? []
+      ? [
+          '  --lab on the command line                                the attack lab, a page in the browser; never in production',
+        ]
       : [`  open ${url} in a browser                         the attack lab: be a customer, then attack the bank`]),
     `  curl -i ${url}/health                            open: 200`,
     `  curl -i ${url}/accounts                          no TAB token: 401 missing_token`,

@@ -23,6 +23,16 @@ export interface BridgeKeyStoreOptions extends BridgeOptions {
   readonly keyChallenge?: KeyChallenge;
 }
 
+/** What this process knows beside what the shell keeps. */
+interface Memory {
+  loading?: Promise<RemoteSigningKey>;
+  /** The instance that is enrolled, also when that could not be written. */
+  enrolled?: string;
+  /** The instance whose key was given up for a new one; nothing more of it is kept. */
+  dropped?: string;
+  readonly listeners: Set<() => void>;
+}
+
 /**
  * Keeps the instance key in the device's secure hardware, ES256, and the state in the shell's secure storage. The private key
  * never comes to JavaScript. Answers of the shell are taken only when they are exactly as agreed.
@@ -32,33 +42,28 @@ export function bridgeKeyStore(bridge: NativeBridge, options: BridgeKeyStoreOpti
   const resolved = resolveBridge(bridge, options);
   const { alias } = resolved;
   const { keyChallenge } = options;
-  const listeners = new Set<() => void>();
-  let loading: Promise<RemoteSigningKey> | undefined;
-  /** The instance that this process knows to be enrolled, also when that could not be written. */
-  let enrolled: string | undefined;
-  /** The instance whose key was given up for a new one; nothing more of it is kept. */
-  let dropped: string | undefined;
+  const memory: Memory = { listeners: new Set() };
   const readStored = () => callBridge(resolved, 'load the state', () => bridge.loadState({ alias }), readState);
   const write = async (task: string, state: string | null) => {
     await callBridge(resolved, task, () => bridge.saveState({ alias, state }), nothing);
   };
   const store: KeyStore<RemoteSigningKey> = {
     loadKey() {
-      loading ??= loadOrMake(resolved, readStored, keyChallenge)
+      memory.loading ??= loadOrMake(resolved, readStored, keyChallenge)
         .then((publicKey) => signingKey(resolved, publicKey))
         .catch((cause: unknown) => {
-          loading = undefined;
+          memory.loading = undefined;
           throw cause;
         });
-      return loading;
+      return memory.loading;
     },
     // Nothing has been saved of the key that came after the dropped one.
-    loadState: async () => (dropped === undefined ? readStored() : undefined),
+    loadState: async () => (memory.dropped === undefined ? readStored() : undefined),
     async saveState(state) {
-      if (state.instanceId === dropped) return;
-      dropped = undefined;
+      if (state.instanceId === memory.dropped) return;
+      memory.dropped = undefined;
       if (isEnrolled(state, state.instanceId)) {
-        enrolled = state.instanceId;
+        memory.enrolled = state.instanceId;
         keyChallenge?.forget();
       }
       await write('save the state', JSON.stringify(state));
@@ -66,28 +71,37 @@ export function bridgeKeyStore(bridge: NativeBridge, options: BridgeKeyStoreOpti
     async clear() {
       // The key first: state without its key is of no use to anybody.
       await callBridge(resolved, 'delete the key', () => bridge.deleteKey({ alias }), nothing);
-      loading = enrolled = dropped = undefined;
+      memory.loading = memory.enrolled = memory.dropped = undefined;
       keyChallenge?.forget();
       await write('remove the state', null);
     },
     watchState(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
+      memory.listeners.add(listener);
+      return () => void memory.listeners.delete(listener);
     },
   };
-  keyChallenge?.renewBy(async () => {
-    const key = await loading;
-    const id = key && (await thumbprint(key.publicKey));
-    // Ensures that only a key of which no server knows is given up.
-    if (id === undefined || id === enrolled || !mayRemake(await readStored(), id)) return;
-    await store.clear();
-    dropped = id;
-    const made = store.loadKey();
-    // Whoever holds the old key loads the new one instead.
-    for (const listener of listeners) listener();
-    await made;
-  });
+  keyChallenge?.renewBy(() => renewKey(resolved, memory, readStored, store.loadKey));
   return store;
+}
+
+/** Gives up a key that was never enrolled, whose challenge is spent, and makes another one. */
+async function renewKey(
+  { bridge, alias, timeout }: ResolvedBridge,
+  memory: Memory,
+  readStored: () => Promise<DefenderState | undefined>,
+  make: () => Promise<unknown>,
+): Promise<void> {
+  const key = await memory.loading;
+  const id = key && (await thumbprint(key.publicKey));
+  // Ensures that only a key of which no server knows is given up.
+  if (id === undefined || id === memory.enrolled || !mayRemake(await readStored(), id)) return;
+  await callBridge({ timeout }, 'delete the key', () => bridge.deleteKey({ alias }), nothing);
+  memory.loading = undefined;
+  memory.dropped = id;
+  const made = make();
+  // Whoever holds the old key loads the new one instead, also when making it fails for now.
+  for (const listener of memory.listeners) listener();
+  await made;
 }
 
 async function loadOrMake(

@@ -21,7 +21,7 @@ export interface RaspMapping {
  * What a RASP library tells, as one probe. A threat once found stays found until the process ends, since such libraries do not
  * tell when it is over. It is clear when the library has made all its checks, among them every one that the mapping has for
  * this threat, and none of them found it; until then it was not checked. The evidence has the time of the run, not that of the
- * library's checks, which may be as old as the process.
+ * library's checks, which may have been made when the app was started.
  * @throws TypeError when the mapping cannot work
  */
 export function raspProbe(source: RaspSource, mapping: RaspMapping): Probe {

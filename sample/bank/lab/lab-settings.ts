@@ -4,8 +4,12 @@ export interface LabSettings {
   readonly folder: string;
   /** Listeners to the feed at the same time; whoever comes next is answered 503. Default 20. */
   readonly maxListeners?: number;
+  /** Of these from one address. Default 4. */
+  readonly maxPerAddress?: number;
   /** Milliseconds between two comments that keep the feed's connections open. Default 15,000. */
   readonly heartbeat?: number;
+  /** A clock that only goes on, in milliseconds. Default `performance.now()`. */
+  readonly now?: () => number;
 }
 
 /** Injection token of the `LabSettings`. */

@@ -1,5 +1,14 @@
-import { Controller, ForbiddenException, Get, HttpCode, Post, Res, ServiceUnavailableException } from '@nestjs/common';
-import type { Response } from 'express';
+import {
+  Controller,
+  ForbiddenException,
+  Get,
+  HttpCode,
+  Post,
+  Req,
+  Res,
+  ServiceUnavailableException,
+} from '@nestjs/common';
+import type { Request, Response } from 'express';
 import { RequireTrust, SkipTrust, TabInstances, Trust, type TrustContext } from 'nestjs-tab';
 import { DecisionFeed } from './decision-feed.js';
 
@@ -17,12 +26,12 @@ export class LabController {
   /** What is decided, as it is decided. Open to everybody: `EventSource` sends no token, and there is nobody's name in it. */
   @Get('decisions')
   @SkipTrust()
-  async decisions(@Res() response: Response): Promise<void> {
-    if (!this.#feed.hasRoom) {
+  async decisions(@Req() { ip = '' }: Request, @Res() response: Response): Promise<void> {
+    if (!this.#feed.hasRoom(ip)) {
       response.setHeader('Retry-After', '30');
       throw new ServiceUnavailableException('Too many listen already');
     }
-    await this.#feed.tell(response);
+    await this.#feed.tell(response, ip);
   }
 
   /** The user gives up the device that they are asking with, and no other: its key is refused from the next request on. */

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { TabInstances } from 'nestjs-tab';
+import { TabDecisions, TabInstances } from 'nestjs-tab';
 import { createDefender, memoryKeyStore, type Defender } from 'nestjs-tab/defender';
 import { BankConfigError, readConfig } from '../../../sample/bank/config.js';
 import { DecisionFeed } from '../../../sample/bank/lab/decision-feed.js';
@@ -151,19 +151,32 @@ describe('the page', () => {
 });
 
 describe('the settings of the lab', () => {
-  it.each([
-    [{}, true],
-    [{ LAB: 'on' }, true],
-    [{ LAB: 'off' }, false],
-    [{ NODE_ENV: 'production' }, false],
-    [{ NODE_ENV: 'production', LAB: 'off' }, false],
-  ])('%j: %s', (env, isOpen) => {
-    const config = readConfig({ JWT_SECRET: 'x'.repeat(32), ...env }, 3000);
-    expect(config.lab !== undefined).toBe(isOpen);
+  const read = (env: NodeJS.ProcessEnv, args: string[]) =>
+    readConfig({ JWT_SECRET: 'x'.repeat(32), ...env }, 3000, args).lab !== undefined;
+
+  it.each<[NodeJS.ProcessEnv, string[], boolean]>([
+    [{}, [], false],
+    [{ LAB: '' }, [], false],
+    [{ LAB: 'off' }, [], false],
+    [{ NODE_ENV: 'staging' }, [], false],
+    [{ NODE_ENV: 'production' }, [], false],
+    [{ LAB: 'on' }, [], true],
+    [{}, ['--lab'], true],
+    [{ LAB: 'off' }, ['--lab'], false],
+    [{ LAB: 'off', NODE_ENV: 'production' }, ['--lab'], false],
+  ])('%j %j: %s', (env, args, isOpen) => {
+    expect(read(env, args)).toBe(isOpen);
   });
 
-  it.each([{ LAB: 'yes' }, { LAB: 'on', NODE_ENV: 'production' }])('refuses %j', (env) => {
-    expect(() => readConfig({ JWT_SECRET: 'x'.repeat(32), ...env }, 3000)).toThrow(BankConfigError);
+  it.each<[NodeJS.ProcessEnv, string[]]>([
+    [{ LAB: 'yes' }, []],
+    [{ LAB: 'on', NODE_ENV: 'production' }, []],
+    [{ NODE_ENV: 'production' }, ['--lab']],
+    [{ NODE_ENV: 'Production ' }, ['--lab']],
+    [{ NODE_ENV: 'prod' }, ['--lab']],
+    [{}, ['--labs']],
+  ])('refuses %j %j', (env, args) => {
+    expect(() => read(env, args)).toThrow(BankConfigError);
   });
 });
 
@@ -212,6 +225,37 @@ describe('the feed', () => {
     // A listener does not keep the bank from ending.
     await small.app.close();
     fourth.controller.abort();
+  });
+
+  it('gives one address some of the places, and not all', async () => {
+    const open = async () => {
+      const controller = new AbortController();
+      controllers.push(controller);
+      return (await fetch(`${bank.url}/lab/decisions`, { signal: controller.signal })).status;
+    };
+    const answers: number[] = [];
+    for (let count = 0; count < 5; count += 1) answers.push(await open());
+    expect(answers).toEqual([200, 200, 200, 200, 503]);
+    expect(bank.app.get(DecisionFeed).hasRoom('198.51.100.7')).toBe(true);
+    controllers.splice(0).forEach((controller) => controller.abort());
+    await untilNobodyListens(bank);
+    expect(await open()).toBe(200);
+  });
+
+  it('looks the latest up once a second, and misses nothing that came since', async () => {
+    let now = 0;
+    await bank.app.close();
+    bank = await startLab(folder, { lab: { folder, now: () => now } });
+    const recent = vi.spyOn(bank.app.get(TabDecisions), 'recent');
+    await fetch(`${bank.url}/accounts`);
+    expect(await listen(1)).toHaveLength(1);
+    await fetch(`${bank.url}/accounts`);
+    const ids = (await listen(2)).map(({ id }) => id);
+    expect(new Set(ids).size).toBe(2);
+    expect(recent).toHaveBeenCalledTimes(1);
+    now = 1000;
+    expect((await listen(2)).map(({ id }) => id)).toEqual(ids);
+    expect(recent).toHaveBeenCalledTimes(2);
   });
 
   it('forgets whoever goes', async () => {

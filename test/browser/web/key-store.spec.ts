@@ -155,6 +155,24 @@ describeBrowser('the key store of the browser', () => {
     expect(outcome).toBe('key_store');
   });
 
+  it('removes whatever is there for a page that has loaded no key, and only for that', async () => {
+    const outcome = await (
+      await open()
+    ).evaluate(async (name) => {
+      const [one, two] = [window.tab.indexedDbKeyStore({ name }), window.tab.indexedDbKeyStore({ name })];
+      const code = (work: Promise<unknown>) => work.then(String, (error: { code?: string }) => error.code);
+      const text = async () => JSON.stringify((await one.loadKey()).publicKey);
+      const before = await text();
+      await two.clear();
+      const isOther = before !== (await text());
+      await two.loadKey();
+      await two.clear();
+      const after = await text();
+      return [isOther, await code(two.clear()), after === (await text())];
+    }, fresh());
+    expect(outcome).toEqual([true, 'key_store', true]);
+  });
+
   it('opens the database again after another page has had it deleted', async () => {
     const outcome = await (
       await open()

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import type { Server } from 'node:http';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { Body, Controller, Get, HttpCode, Post, type INestApplication } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Post, Redirect, type INestApplication } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { Test } from '@nestjs/testing';
 import type { NextFunction, Request, Response } from 'express';
@@ -21,6 +21,13 @@ class ApiController {
   @RequireTrust({ session: 'none' })
   hello(@Trust() trust: TrustContext) {
     return { instance: trust.verified ? trust.instance.id : null };
+  }
+
+  @Get('moved')
+  @RequireTrust({ session: 'none' })
+  @Redirect('/api/hello')
+  moved(): void {
+    // Elsewhere.
   }
 
   @Post('echo')

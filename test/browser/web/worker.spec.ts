@@ -115,6 +115,71 @@ describeBrowser('a service worker with a Defender', () => {
     expect(code).toBe('malformed_token');
   });
 
+  const EMPTY = `
+    addEventListener('install', () => skipWaiting());
+    addEventListener('activate', (event) => event.waitUntil(clients.claim()));
+    addEventListener('fetch', () => undefined);`;
+
+  it('waits until it is that worker that has the page, whoever had it before', async () => {
+    const other = await startSite();
+    try {
+      other.files.set('/old.js', EMPTY);
+      const page = await browser.context.newPage();
+      await page.goto(other.origin);
+      await page.waitForFunction(() => 'tab' in window);
+      const outcome = await page.evaluate(async () => {
+        const scripts: unknown[] = [];
+        const note = () => {
+          const { scriptURL = '', state } = navigator.serviceWorker.controller ?? {};
+          scripts.push(new URL(scriptURL).pathname, state);
+        };
+        await window.tab.registerDefenderWorker('/old.js');
+        note();
+        window.tab.reportToWorker(window.tab.webProbes());
+        await window.tab.registerDefenderWorker('/sw.js#now');
+        note();
+        return [...scripts, (await fetch('/api/hello')).status];
+      });
+      expect(outcome).toEqual(['/old.js', 'activated', '/sw.js', 'activated', 200]);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('does not take the worker of another registration for its own', async () => {
+    const other = await startSite();
+    try {
+      other.files.set('/deep/old.js', EMPTY);
+      other.files.set('/deep/page', html());
+      const page = await browser.context.newPage();
+      await page.goto(`${other.origin}/deep/page`);
+      await page.waitForFunction(() => 'tab' in window);
+      const outcome = await page.evaluate(async () => {
+        await window.tab.registerDefenderWorker('/deep/old.js');
+        return window.tab.registerDefenderWorker('/sw.js', { timeout: 1_000 }).then(String, (error) => error.name);
+      });
+      expect(outcome).toBe('Error');
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('a redirect is a network error, but for who asks for it', async () => {
+    const page = await open({ report: true });
+    const outcome = await page.evaluate(() =>
+      Promise.all(
+        (['follow', 'manual'] as const).map((redirect) =>
+          fetch('/api/moved', { redirect }).then(
+            ({ type }) => type,
+            (error: Error) => error.name,
+          ),
+        ),
+      ),
+    );
+    expect(outcome).toEqual(['TypeError', 'opaqueredirect']);
+    expect(tokens('GET /api/hello')).toEqual([]);
+  });
+
   it('what cannot get a token is not sent', async () => {
     const other = await startSite();
     try {
