@@ -47,6 +47,17 @@ describe('assertions', () => {
     expect(harness.server.calls).toEqual([]);
   });
 
+  it.each(['', ' ', 'a b', 'a\r\nTAB-Token: x', 'a\nb', 'zwölf', '€', 'a\0', 'a\n'])(
+    'what is no header value, %j, ends the request, and nothing is sent',
+    async (value) => {
+      const defender = harness.defender({ assertion: () => value });
+      expect(await codeOf(defender.fetch(url(), { method: 'POST', body: 'x' }))).toBe('attester_failed');
+      expect(harness.server.calls).toEqual([]);
+      // The server is not to blame: it was never asked.
+      expect(defender.status).toBe('ready');
+    },
+  );
+
   it('an abort ends the wait for one', async () => {
     const controller = new AbortController();
     const assertion = () => {

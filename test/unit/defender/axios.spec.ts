@@ -2,9 +2,14 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import axios, { AxiosError, type AxiosInstance, type AxiosRequestConfig } from 'axios';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { attachDefender, type AttachOptions } from '../../../lib/defender/axios.js';
+import {
+  attachDefender,
+  type AttachOptions,
+  type AxiosConfigLike,
+  type AxiosLike,
+} from '../../../lib/defender/axios.js';
 import type { DefenderOptions } from '../../../lib/defender/index.js';
-import { problem, refusal, T0 } from './fake-server.js';
+import { b64u, problem, refusal, T0 } from './fake-server.js';
 import { failure, latch, useHarness } from './harness.js';
 
 const harness = useHarness();
@@ -200,6 +205,62 @@ describe('axios: ends', () => {
     eject();
     await instance.get('/b', { validateStatus: () => true });
     expect(harness.server.calls.map((call) => call.token !== '')).toEqual([true, false]);
+  });
+});
+
+describe('axios: nothing goes without a token', () => {
+  /** What a request to `url` is given for its adapter. */
+  const given = (url: string) => {
+    let config: AxiosConfigLike = {};
+    const use = (change: (config: AxiosConfigLike) => AxiosConfigLike) => void (config = change({}));
+    const defender = harness.defender();
+    attachDefender(
+      { getUri: () => url, interceptors: { request: { use, eject: () => undefined } } } as never,
+      defender,
+    );
+    return { config, defender };
+  };
+
+  // Axios takes it out of the URL, and sends it as Basic credentials: those are then bound.
+  it.each(['baseURL', 'url'])('with userinfo in %s', async (place) => {
+    const api = harness.server.origin.replace('//', '//user:secret@');
+    const { instance, defender } = client(place === 'baseURL' ? { baseURL: api } : {});
+    expect(defender.covers(`${api}/a`)).toBe(true);
+    await instance.get(place === 'url' ? `${api}/a` : '/a');
+    const [call] = harness.server.calls;
+    expect(call?.headers.authorization).toBe(`Basic ${btoa('user:secret')}`);
+    expect(call?.claims.ath).toBe(b64u(btoa('user:secret')));
+  });
+
+  it('userinfo that an axios leaves in the URL is refused, and nothing is sent', async () => {
+    const url = `${harness.server.origin.replace('//', '//user:secret@')}/a`;
+    const { config, defender } = given(url);
+    expect(config).toMatchObject({ adapter: 'fetch' });
+    const env = config.env as { Request: typeof Request; fetch: typeof fetch };
+    expect(() => new env.Request(url)).toThrow(TypeError);
+    await expect(env.fetch(url)).rejects.toThrow(TypeError);
+    await expect(defender.fetch(new URL(url))).rejects.toThrow(TypeError);
+    expect([harness.server.challengesAsked, harness.server.calls]).toEqual([0, []]);
+  });
+
+  it("an adapter that takes the platform's own fetch or Request fails", async () => {
+    const url = `${harness.server.origin}/a`;
+    const init = given(url).config.fetchOptions as RequestInit;
+    expect(() => new Request(url, init)).toThrow(TypeError);
+    await expect(fetch(url, init)).rejects.toThrow(TypeError);
+    expect(harness.server.calls).toEqual([]);
+  });
+
+  it.each(['0.27.2', '1.7.9', '1.11.0'])('axios %s is refused at once', (VERSION) => {
+    const uses: unknown[] = [];
+    const interceptors = { request: { use: (...args: unknown[]) => uses.push(args), eject: () => undefined } };
+    const old = { VERSION, getUri: () => '', interceptors } as unknown as AxiosLike;
+    expect(() => attachDefender(old, harness.defender())).toThrow(/1\.12/);
+    expect(uses).toEqual([]);
+  });
+
+  it.each(['1.12.0', '1.21.1', '2.0.0'])('axios %s is not', (VERSION) => {
+    attachDefender(Object.assign(axios.create(), { VERSION }), harness.defender());
   });
 });
 

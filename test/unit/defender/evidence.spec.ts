@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { EvidenceMeter, type MeterOptions } from '../../../lib/defender/evidence.js';
 import type { Probe, ProbeResult } from '../../../lib/defender/index.js';
 import { T0 } from './fake-server.js';
-import { useHarness } from './harness.js';
+import { latch, settled, useHarness } from './harness.js';
 
 const harness = useHarness();
 const probe = (result: unknown, name = 'root'): Probe => ({ name, run: () => result as ProbeResult });
@@ -60,6 +60,32 @@ describe('what probes say', () => {
     };
     expect(await meter({ probes: [hanging, probe('clear')], timeout: 1 }).current()).toMatchObject({ clear: ['root'] });
     expect(stopped).toBe(true);
+  });
+
+  it('a probe that still hangs is not started again, and has checked nothing, until it comes back', async () => {
+    const door = latch();
+    const runs = { hanging: 0, other: 0 };
+    const hanging: Probe = {
+      name: 'vpn',
+      run: async () => {
+        runs.hanging += 1;
+        if (runs.hanging === 1) await door.opened;
+        return 'clear' as const;
+      },
+    };
+    const other: Probe = { name: 'root', run: () => (++runs.other > 0 ? 'clear' : 'found') };
+    const impaired: boolean[] = [];
+    const onMeasured = (value: boolean) => void impaired.push(value);
+    const subject = meter({ probes: [hanging, other], maxAge: 0, timeout: 1, onMeasured });
+    for (let run = 1; run <= 3; run += 1) expect(await subject.current()).toMatchObject({ found: [], clear: ['root'] });
+    expect(runs).toEqual({ hanging: 1, other: 3 });
+    expect(impaired).toEqual([true, true, true]);
+    door.open();
+    await settled();
+    const free = meter({ probes: [hanging, other], maxAge: 0 });
+    expect(await free.current()).toMatchObject({ clear: ['vpn', 'root'] });
+    await subject.current();
+    expect(runs.hanging).toBe(3);
   });
 
   it('at most 64 names, threats first', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { createDefender, memoryKeyStore, type DefenderOptions } from '../../../lib/defender/index.js';
+import { createDefender, memoryKeyStore, type DefenderOptions, type Probe } from '../../../lib/defender/index.js';
 import { FakeServer, refusal, T0 } from './fake-server.js';
 import { FakeClock, latch, meeting, optionsFor, settled, useHarness } from './harness.js';
 
@@ -25,6 +25,20 @@ describe('one retry with a new token', () => {
     await defender.fetch(`${harness.server.origin}/a`);
     expect(harness.server.calls.map((call) => call.claims.iat)).toEqual([T0, T0 - 3600, T0 - 3600]);
     expect(harness.server.calls.map((call) => call.claims.rt.at)).toEqual([T0, T0 - 3600, T0 - 3600]);
+  });
+
+  it('stale_token: with evidence of probes that know of the skew', async () => {
+    harness.server.answers = [refusal('stale_token', { 'TAB-Skew': '-3600' })];
+    const seen: (readonly number[] | undefined)[] = [];
+    const run: Probe['run'] = (_, facts) => {
+      seen.push(facts?.serverSkews);
+      return facts?.serverSkews.some((skew) => Math.abs(skew) > 60) ? 'found' : 'clear';
+    };
+    const defender = harness.defender({ probes: [{ name: 'time-spoof', run }], schedule: false });
+    // Measured for the enrolment, and used for the first attempt.
+    expect((await defender.fetch(`${harness.server.origin}/a`)).status).toBe(200);
+    expect(seen).toEqual([[], [-3600]]);
+    expect(harness.server.calls.map((call) => call.claims.rt.found)).toEqual([[], ['time-spoof']]);
   });
 
   it('stale_token: several stale answers do not add up', async () => {

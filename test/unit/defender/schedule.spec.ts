@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DefenderOptions } from '../../../lib/defender/index.js';
-import { refusal, T0 } from './fake-server.js';
+import { FakeServer, refusal, T0 } from './fake-server.js';
 import { FakeTimers, latch, settled, useHarness } from './harness.js';
 
 const harness = useHarness();
@@ -216,6 +216,24 @@ describe('max_age of a refusal', () => {
     harness.clock.advance(11);
     await get();
     expect(state.runs).toBe(runs);
+  });
+
+  it.each([
+    ['http://api.example.com', 1],
+    ['https://api.example.com', 2],
+  ])('of %s: measured %i times', async (api, runs) => {
+    const server = new FakeServer(api);
+    let measured = 0;
+    const run = () => (++measured > 0 ? 'clear' : 'found');
+    const probes = [{ name: 'root', run } as const];
+    const defender = harness.defender({ api, fetch: server.fetch, allowPlainHttp: true, probes, schedule: false });
+    // Anybody on the way could have written it over plain http.
+    server.answers = [tooOld(`${TAB}10`)];
+    expect((await defender.fetch(`${api}/a`)).status).toBe(403);
+    harness.clock.advance(11);
+    await defender.fetch(`${api}/a`);
+    expect(measured).toBe(runs);
+    expect(server.problems).toEqual([]);
   });
 
   it('makes the schedule run more often, at most once a second', async () => {
