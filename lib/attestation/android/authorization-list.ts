@@ -1,5 +1,16 @@
-import { booleanOf, smallUnsignedOf, unsignedOf } from '../x509/der-values.js';
-import { DerError, DerReader, isExplicit, readSequence, TAG } from '../x509/der.js';
+import { Boolean as AsnBoolean, Constructed, Enumerated, Null } from 'asn1js';
+import {
+  CONTEXT_SPECIFIC,
+  bufferOf,
+  explicitOf,
+  octetsOf,
+  sequenceOf,
+  setOf,
+  smallUnsignedOf,
+  typed,
+  unsignedOf,
+} from '../x509/der-values.js';
+import { fail, parseDer, type DerNode } from '../x509/der.js';
 import type {
   AttestationApplicationId,
   AuthorizationList,
@@ -9,41 +20,27 @@ import type {
 
 /** Most elements of a set, packages and digests included. */
 const SET_MAX = 64;
+const LIST_MAX = 128;
 const NAME_MAX_OCTETS = 256;
 const DIGEST_OCTETS = 32;
 const BOOT_STATES: readonly VerifiedBootState[] = ['VERIFIED', 'SELF_SIGNED', 'UNVERIFIED', 'FAILED'];
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function fail(reason: string): never {
-  throw new DerError(reason);
+const number = (node: DerNode | undefined) => smallUnsignedOf(node);
+const large = (node: DerNode | undefined) => unsignedOf(node);
+const numbers = (node: DerNode) => setOf(node, 0, SET_MAX).map(number);
+
+function hex(node: DerNode | undefined): string {
+  return octetsOf(node).toString('hex');
 }
 
-function hex(octets: Uint8Array): string {
-  return Buffer.from(octets).toString('hex');
+function flag(node: DerNode): true {
+  typed(node, Null);
+  return true;
 }
 
-/** The elements of a SET OF. Their order is let be: it says nothing, and not all devices sort. */
-function readSet<T>(reader: DerReader, element: (reader: DerReader) => T): T[] {
-  const set = reader.into(TAG.set);
-  const elements: T[] = [];
-  while (!set.done) {
-    elements.push(element(set));
-    if (elements.length > SET_MAX) fail('a SET has too many elements');
-  }
-  return elements;
-}
-
-const number = (reader: DerReader) => smallUnsignedOf(reader.read(TAG.integer));
-const large = (reader: DerReader) => unsignedOf(reader.read(TAG.integer));
-const octets = (reader: DerReader) => reader.read(TAG.octetString);
-const numbers = (reader: DerReader) => readSet(reader, number);
-
-function flag(reader: DerReader): true {
-  return reader.read(TAG.null).length === 0 || fail('a NULL has content');
-}
-
-function text(reader: DerReader): string {
-  const name = octets(reader);
+function text(node: DerNode | undefined): string {
+  const name = octetsOf(node);
   if (name.length > NAME_MAX_OCTETS) fail('a package name is too long');
   try {
     return UTF8.decode(name);
@@ -52,47 +49,40 @@ function text(reader: DerReader): string {
   }
 }
 
-function digest(reader: DerReader): string {
-  const value = octets(reader);
-  return value.length === DIGEST_OCTETS ? hex(value) : fail('a signature digest is not of 32 octets');
+function digest(node: DerNode): string {
+  return octetsOf(node).length === DIGEST_OCTETS ? hex(node) : fail('a signature digest is not of 32 octets');
 }
 
-function packageInfo(reader: DerReader): { name: string; version: number } {
-  const info = reader.into(TAG.sequence);
-  const [name, version] = [text(info), number(info)];
-  info.end();
-  return { name, version };
+function packageInfo(node: DerNode): { name: string; version: number } {
+  const [name, version] = sequenceOf(node, 2);
+  return { name: text(name), version: number(version) };
 }
 
 /** The octets hold a structure of their own, so that hardware which puts them in need not know it. */
-function applicationId(reader: DerReader): AttestationApplicationId {
-  const id = readSequence(octets(reader));
-  const [packages, signatureDigests] = [readSet(id, packageInfo), readSet(id, digest)];
-  id.end();
-  return { packages, signatureDigests };
+function applicationId(node: DerNode): AttestationApplicationId {
+  const [packages, digests] = sequenceOf(parseDer(octetsOf(node)), 2);
+  return {
+    packages: setOf(packages, 0, SET_MAX).map(packageInfo),
+    signatureDigests: setOf(digests, 0, SET_MAX).map(digest),
+  };
 }
 
-function rootOfTrust(reader: DerReader): RootOfTrust {
-  const root = reader.into(TAG.sequence);
-  const verifiedBootKey = hex(octets(root));
-  const deviceLocked = booleanOf(root.read(TAG.boolean));
-  const state = BOOT_STATES[smallUnsignedOf(root.read(TAG.enumerated))];
-  const verifiedBootHash = root.done ? undefined : hex(octets(root));
-  root.end();
+function rootOfTrust(node: DerNode): RootOfTrust {
+  const [key, locked, state, hash] = sequenceOf(node, 3, 4);
   return {
-    verifiedBootKey,
-    deviceLocked,
-    verifiedBootState: state ?? fail('the boot state is not known'),
-    verifiedBootHash,
+    verifiedBootKey: hex(key),
+    deviceLocked: typed(locked, AsnBoolean).getValue(),
+    verifiedBootState: BOOT_STATES[smallUnsignedOf(state, Enumerated)] ?? fail('the boot state is not known'),
+    verifiedBootHash: hash === undefined ? undefined : hex(hash),
   };
 }
 
 type Field = Exclude<keyof AuthorizationList, 'unknown'>;
 
 /** Every tag of the schema up to version 400: its field and how its value is read. */
-const FIELDS: ReadonlyMap<number, readonly [Field, (reader: DerReader) => unknown]> = new Map<
+const FIELDS: ReadonlyMap<number, readonly [Field, (node: DerNode) => unknown]> = new Map<
   number,
-  [Field, (reader: DerReader) => unknown]
+  [Field, (node: DerNode) => unknown]
 >([
   [1, ['purpose', numbers]],
   [2, ['algorithm', number]],
@@ -120,7 +110,7 @@ const FIELDS: ReadonlyMap<number, readonly [Field, (reader: DerReader) => unknow
   [508, ['trustedConfirmationRequired', flag]],
   [509, ['unlockedDeviceRequired', flag]],
   [600, ['allApplications', flag]],
-  [601, ['applicationId', octets]],
+  [601, ['applicationId', octetsOf]],
   [701, ['creationDateTime', large]],
   [702, ['origin', number]],
   [703, ['rollbackResistant', flag]],
@@ -128,20 +118,20 @@ const FIELDS: ReadonlyMap<number, readonly [Field, (reader: DerReader) => unknow
   [705, ['osVersion', number]],
   [706, ['osPatchLevel', number]],
   [709, ['attestationApplicationId', applicationId]],
-  [710, ['attestationIdBrand', octets]],
-  [711, ['attestationIdDevice', octets]],
-  [712, ['attestationIdProduct', octets]],
-  [713, ['attestationIdSerial', octets]],
-  [714, ['attestationIdImei', octets]],
-  [715, ['attestationIdMeid', octets]],
-  [716, ['attestationIdManufacturer', octets]],
-  [717, ['attestationIdModel', octets]],
+  [710, ['attestationIdBrand', octetsOf]],
+  [711, ['attestationIdDevice', octetsOf]],
+  [712, ['attestationIdProduct', octetsOf]],
+  [713, ['attestationIdSerial', octetsOf]],
+  [714, ['attestationIdImei', octetsOf]],
+  [715, ['attestationIdMeid', octetsOf]],
+  [716, ['attestationIdManufacturer', octetsOf]],
+  [717, ['attestationIdModel', octetsOf]],
   [718, ['vendorPatchLevel', number]],
   [719, ['bootPatchLevel', number]],
   [720, ['deviceUniqueAttestation', flag]],
   [721, ['identityCredentialKey', flag]],
-  [723, ['attestationIdSecondImei', octets]],
-  [724, ['moduleHash', octets]],
+  [723, ['attestationIdSecondImei', octetsOf]],
+  [724, ['moduleHash', octetsOf]],
 ]);
 
 /**
@@ -149,27 +139,20 @@ const FIELDS: ReadonlyMap<number, readonly [Field, (reader: DerReader) => unknow
  *
  * @throws DerError
  */
-export function readAuthorizationList(reader: DerReader): AuthorizationList {
-  const list = reader.into(TAG.sequence);
+export function readAuthorizationList(node: DerNode | undefined): AuthorizationList {
   const fields: Partial<Record<Field, unknown>> = {};
   const unknown = new Map<number, Uint8Array>();
   let previous = -1;
-  while (!list.done) {
-    const tagged = list.next();
-    if (!isExplicit(tagged)) fail('an authorization is not tagged');
+  for (const tagged of sequenceOf(node, 0, LIST_MAX)) {
+    const { tagClass, tagNumber } = tagged.idBlock;
+    if (tagClass !== CONTEXT_SPECIFIC) fail('an authorization is not tagged');
     // Ensures that no value can be told twice, with the reader to choose.
-    if (tagged.number <= previous) fail('the tags of a list do not ascend');
-    previous = tagged.number;
-    const field = FIELDS.get(tagged.number);
-    if (field === undefined) unknown.set(tagged.number, tagged.content);
-    else fields[field[0]] = readWhole(tagged.content, field[1]);
+    if (tagNumber <= previous) fail('the tags of a list do not ascend');
+    previous = tagNumber;
+    const field = FIELDS.get(tagNumber);
+    if (field === undefined)
+      unknown.set(tagNumber, bufferOf(typed(tagged, Constructed).valueBlock.valueBeforeDecodeView));
+    else fields[field[0]] = field[1](explicitOf(tagged, tagNumber));
   }
   return { ...(fields as Omit<AuthorizationList, 'unknown'>), unknown };
-}
-
-function readWhole(content: Uint8Array, read: (reader: DerReader) => unknown): unknown {
-  const reader = new DerReader(content);
-  const value = read(reader);
-  reader.end();
-  return value;
 }

@@ -1,6 +1,7 @@
+import { Enumerated } from 'asn1js';
 import { AttestationError } from '../attestation-error.js';
-import { smallUnsignedOf } from '../x509/der-values.js';
-import { DerError, readSequence, TAG, type DerReader } from '../x509/der.js';
+import { octetsOf, sequenceOf, smallUnsignedOf } from '../x509/der-values.js';
+import { DerError, fail, parseDer, type DerNode } from '../x509/der.js';
 import { readAuthorizationList } from './authorization-list.js';
 import type { AndroidSecurityLevel, KeyDescription } from './key-description.types.js';
 
@@ -9,26 +10,25 @@ export const KEY_DESCRIPTION = '1.3.6.1.4.1.11129.2.1.17';
 
 const LEVELS: readonly AndroidSecurityLevel[] = ['software', 'tee', 'strongbox'];
 
-function readLevel(reader: DerReader): AndroidSecurityLevel {
-  const level = LEVELS[smallUnsignedOf(reader.read(TAG.enumerated))];
-  if (level === undefined) throw new DerError('a security level is not known');
-  return level;
+function readLevel(node: DerNode | undefined): AndroidSecurityLevel {
+  return LEVELS[smallUnsignedOf(node, Enumerated)] ?? fail('a security level is not known');
 }
 
 function readKeyDescription(extension: Uint8Array): KeyDescription {
-  const reader = readSequence(extension);
-  const description = {
-    attestationVersion: smallUnsignedOf(reader.read(TAG.integer)),
-    attestationSecurityLevel: readLevel(reader),
-    keyMintVersion: smallUnsignedOf(reader.read(TAG.integer)),
-    keyMintSecurityLevel: readLevel(reader),
-    attestationChallenge: reader.read(TAG.octetString),
-    uniqueId: reader.read(TAG.octetString),
-    softwareEnforced: readAuthorizationList(reader),
-    hardwareEnforced: readAuthorizationList(reader),
+  const [version, level, keyMintVersion, keyMintLevel, challenge, uniqueId, software, hardware] = sequenceOf(
+    parseDer(extension),
+    8,
+  );
+  return {
+    attestationVersion: smallUnsignedOf(version),
+    attestationSecurityLevel: readLevel(level),
+    keyMintVersion: smallUnsignedOf(keyMintVersion),
+    keyMintSecurityLevel: readLevel(keyMintLevel),
+    attestationChallenge: octetsOf(challenge),
+    uniqueId: octetsOf(uniqueId),
+    softwareEnforced: readAuthorizationList(software),
+    hardwareEnforced: readAuthorizationList(hardware),
   };
-  reader.end();
-  return description;
 }
 
 /**

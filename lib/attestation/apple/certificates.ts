@@ -1,4 +1,4 @@
-import { parseChain, trustAnchor, verifyChain, type Certificate } from '../x509/index.js';
+import { parseChain, trustAnchor, verifyChain, type Certificate, type TrustAnchor } from '../x509/index.js';
 import { reject } from './apple-check.js';
 
 /** What the certified leaf says. */
@@ -31,11 +31,7 @@ export function verifyCertificates(
   now: Date,
 ): AttestedCertificate {
   const chain = parseChain(x5c, { minLength: CHAIN_LENGTH, maxLength: CHAIN_LENGTH });
-  const { path } = verifyChain(
-    chain,
-    roots.map((root) => trustAnchor(root)),
-    { now },
-  );
+  const { path } = verifyChain(chain, anchorsOf(roots), { now });
   // Ensures that a CA stands between leaf and root, so that no root or CA is itself taken for an attested key.
   if (path.length !== CHAIN_LENGTH) reject('certificate-chain', 'not a leaf and its CA');
   const [leaf] = path;
@@ -52,6 +48,15 @@ function readPoint({ spki }: Certificate): Buffer {
 function readNonce({ extensions }: Certificate): Buffer {
   const extension = extensions.get(NONCE) ?? reject('nonce-extension', 'missing');
   return readTail(extension.value, NONCE_PREFIX, NONCE_OCTETS) ?? reject('nonce-extension', 'malformed');
+}
+
+/** Anchors read before, by the list that they are written in: one for each attester, and Apple's own. */
+const anchors = new WeakMap<readonly (string | Uint8Array)[], readonly TrustAnchor[]>();
+
+function anchorsOf(roots: readonly (string | Uint8Array)[]): readonly TrustAnchor[] {
+  let known = anchors.get(roots);
+  if (!known) anchors.set(roots, (known = roots.map((root) => trustAnchor(root))));
+  return known;
 }
 
 /** What follows a fixed beginning, where it is as long as it must be. */

@@ -1,7 +1,21 @@
+import { AsnParser } from '@peculiar/asn1-schema';
+import { Certificate as AsnCertificate, Version } from '@peculiar/asn1-x509';
+import { ObjectIdentifier } from 'asn1js';
 import { AttestationError } from '../attestation-error.js';
-import { bitStringOctets, booleanOf, integerOctets, oidOf, readTime, smallUnsignedOf } from './der-values.js';
-import { contextTag, DerError, DerReader, readSequence, TAG } from './der.js';
-import { readName, type DistinguishedName } from './name.js';
+import { bitsOf, encodedOf, explicitOf, sequenceOf, typed } from './der-values.js';
+import { DerError, fail, parseDer, type DerNode } from './der.js';
+import {
+  BASIC_CONSTRAINTS,
+  checkExtension,
+  KEY_USAGE,
+  readBasicConstraints,
+  readCertSign,
+  readExtensions,
+  type BasicConstraints,
+  type CertificateExtension,
+} from './extensions.js';
+import { knownIssuer } from './known-issuers.js';
+import { checkName, readName, type DistinguishedName } from './name.js';
 
 /**
  * Checks that every certificate of a chain goes through, as `AttestationError.check`:
@@ -10,12 +24,6 @@ import { readName, type DistinguishedName } from './name.js';
  * - `certificate`: not a version 3 certificate in strict DER; an extension occurs twice
  */
 export type CertificateCheck = 'chain-length' | 'certificate-size' | 'certificate';
-
-/** An extension, its value not yet read. */
-export interface CertificateExtension {
-  readonly critical: boolean;
-  readonly value: Uint8Array;
-}
 
 /** An X.509 certificate taken apart, not yet trusted in any way (RFC 5280 section 4.1). */
 export interface Certificate {
@@ -36,7 +44,7 @@ export interface Certificate {
   /** By dotted OID. */
   readonly extensions: ReadonlyMap<string, CertificateExtension>;
   /** Undefined when the extension is absent. */
-  readonly basicConstraints?: { readonly ca: boolean; readonly pathLength?: number };
+  readonly basicConstraints?: BasicConstraints;
   /** Whether the key may sign certificates; undefined when there is no keyUsage. */
   readonly certSign?: boolean;
 }
@@ -58,134 +66,74 @@ export interface ChainLimits {
   readonly maxBytes?: number;
 }
 
-/** OID of the extension that says whether the subject is a CA. */
-export const BASIC_CONSTRAINTS = '2.5.29.19';
-/** OID of the extension that says what the key is for. */
-export const KEY_USAGE = '2.5.29.15';
-
-const VERSION_3 = 2;
 /** 20 octets (RFC 5280 section 4.1.2.2) and a sign. */
 const SERIAL_MAX_OCTETS = 21;
 const EXTENSIONS_MAX = 32;
-const KEY_CERT_SIGN = 0x04;
 
 function reject(check: CertificateCheck, detail: string, cause?: unknown): never {
   throw new AttestationError(check, detail, { cause });
 }
 
-function readAlgorithm(reader: DerReader): AlgorithmIdentifier {
-  const { content, encoded } = reader.element(TAG.sequence);
-  const inner = new DerReader(content);
-  const oid = oidOf(inner.read(TAG.oid));
-  const parameters = inner.done ? undefined : inner.next().encoded;
-  inner.end();
-  return { oid, parameters, encoded };
+function readAlgorithm(node: DerNode | undefined): AlgorithmIdentifier {
+  const [oid, parameters] = sequenceOf(node, 1, 2);
+  return {
+    oid: typed(oid, ObjectIdentifier).getValue(),
+    parameters: parameters && encodedOf(parameters),
+    encoded: encodedOf(node),
+  };
 }
 
-function readSerial(reader: DerReader): string {
-  const octets = integerOctets(reader.read(TAG.integer), SERIAL_MAX_OCTETS);
-  return Buffer.from(octets)
+function readSerial(serial: ArrayBuffer): string {
+  if (serial.byteLength > SERIAL_MAX_OCTETS) fail('the serial is too long');
+  return Buffer.from(serial)
     .toString('hex')
     .replace(/^0+(?=.)/, '');
 }
 
-function readExtension(reader: DerReader): [string, CertificateExtension] {
-  const inner = reader.into(TAG.sequence);
-  const oid = oidOf(inner.read(TAG.oid));
-  // An explicit FALSE is not DER, but has one meaning only.
-  const critical = inner.at(TAG.boolean) && booleanOf(inner.read(TAG.boolean));
-  const value = inner.read(TAG.octetString);
-  inner.end();
-  return [oid, { critical, value }];
-}
-
-function readExtensions(tbs: DerReader): ReadonlyMap<string, CertificateExtension> {
-  const extensions = new Map<string, CertificateExtension>();
-  if (tbs.done) return extensions;
-  const wrapper = tbs.into(contextTag(3));
-  const list = wrapper.into(TAG.sequence);
-  wrapper.end();
-  while (!list.done) {
-    const [oid, extension] = readExtension(list);
-    // Ensures that there are not two to choose from (RFC 5280 section 4.2).
-    if (extensions.has(oid)) throw new DerError('an extension occurs twice');
-    extensions.set(oid, extension);
-    if (extensions.size > EXTENSIONS_MAX) throw new DerError('there are too many extensions');
-  }
-  return extensions;
-}
-
-function readBasicConstraints(extension: CertificateExtension | undefined): Certificate['basicConstraints'] {
-  if (extension === undefined) return undefined;
-  const reader = readSequence(extension.value);
-  const ca = reader.at(TAG.boolean) && booleanOf(reader.read(TAG.boolean));
-  const pathLength = reader.done ? undefined : smallUnsignedOf(reader.read(TAG.integer));
-  reader.end();
-  return { ca, pathLength };
-}
-
-/** Reads the bit for signing certificates. Genuine device certificates have trailing zero bits, so those are let be. */
-function readCertSign(extension: CertificateExtension | undefined): boolean | undefined {
-  if (extension === undefined) return undefined;
-  const reader = new DerReader(extension.value);
-  const [unused = 8, first = 0] = reader.read(TAG.bitString);
-  reader.end();
-  if (unused > 7) throw new DerError('a BIT STRING has no octet for its unused bits');
-  return (first & KEY_CERT_SIGN) !== 0;
-}
-
-function readVersion(tbs: DerReader): void {
-  const wrapper = tbs.into(contextTag(0));
-  const version = smallUnsignedOf(wrapper.read(TAG.integer));
-  wrapper.end();
-  if (version !== VERSION_3) throw new DerError('the version is not 3');
-}
-
-function readKeyInfo(tbs: DerReader): { spki: Uint8Array; keyAlgorithm: string } {
-  const { content, encoded } = tbs.element(TAG.sequence);
-  const inner = new DerReader(content);
-  const { oid } = readAlgorithm(inner);
-  bitStringOctets(inner.read(TAG.bitString));
-  inner.end();
-  return { spki: encoded, keyAlgorithm: oid };
+/**
+ * Ensures that there is nothing but what the library's schema knows: it passes over what lies behind that.
+ *
+ * @returns the parts that are signed or compared as octets
+ */
+function checkExtent(root: DerNode) {
+  const [tbs, algorithm, signature] = sequenceOf(root, 3);
+  const [version, , signed, issuer, validity, subject, key, extensions] = sequenceOf(tbs, 7, 8);
+  explicitOf(version, 0);
+  for (const name of [issuer, subject]) checkName(name);
+  sequenceOf(validity, 2);
+  const [keyAlgorithm, bits] = sequenceOf(key, 2);
+  bitsOf(bits);
+  if (extensions !== undefined) sequenceOf(explicitOf(extensions, 3), 0, EXTENSIONS_MAX).forEach(checkExtension);
+  const signatureAlgorithm = readAlgorithm(algorithm);
+  // Ensures that the algorithm which is used is one that was signed (RFC 5280 section 4.1.1.2).
+  if (!encodedOf(signed).equals(signatureAlgorithm.encoded)) fail('the two signature algorithms differ');
+  return {
+    tbs: encodedOf(tbs),
+    signatureAlgorithm,
+    signature: bitsOf(signature),
+    spki: encodedOf(key),
+    keyAlgorithm: readAlgorithm(keyAlgorithm).oid,
+  };
 }
 
 function readCertificate(der: Uint8Array): Certificate {
-  const outer = readSequence(der);
-  const { content, encoded } = outer.element(TAG.sequence);
-  const signatureAlgorithm = readAlgorithm(outer);
-  const signature = bitStringOctets(outer.read(TAG.bitString));
-  outer.end();
-  const tbs = new DerReader(content);
-  readVersion(tbs);
-  const serialHex = readSerial(tbs);
-  // Ensures that the algorithm which is used is one that was signed (RFC 5280 section 4.1.1.2).
-  if (!Buffer.from(readAlgorithm(tbs).encoded).equals(signatureAlgorithm.encoded))
-    throw new DerError('the two signature algorithms differ');
-  const issuer = readName(tbs);
-  const validity = tbs.into(TAG.sequence);
-  const notBefore = readTime(validity);
-  const notAfter = readTime(validity);
-  validity.end();
-  const subject = readName(tbs);
-  const key = readKeyInfo(tbs);
-  const extensions = readExtensions(tbs);
-  tbs.end();
-  const basicConstraints = readBasicConstraints(extensions.get(BASIC_CONSTRAINTS));
-  const certSign = readCertSign(extensions.get(KEY_USAGE));
-  const signed = { tbs: encoded, signatureAlgorithm, signature };
+  const root = parseDer(der);
+  const octets = checkExtent(root);
+  const { tbsCertificate } = AsnParser.fromASN(root, AsnCertificate);
+  const { version, serialNumber, issuer, subject, validity, extensions: list } = tbsCertificate;
+  if (version !== Version.v3) fail('the version is not 3');
+  const extensions = readExtensions(list ?? []);
   return {
     der,
-    ...signed,
-    serialHex,
-    issuer,
-    subject,
-    notBefore,
-    notAfter,
-    ...key,
+    ...octets,
+    serialHex: readSerial(serialNumber),
+    issuer: readName(issuer),
+    subject: readName(subject),
+    notBefore: validity.notBefore.getTime(),
+    notAfter: validity.notAfter.getTime(),
     extensions,
-    basicConstraints,
-    certSign,
+    basicConstraints: readBasicConstraints(extensions.get(BASIC_CONSTRAINTS)),
+    certSign: readCertSign(extensions.get(KEY_USAGE)),
   };
 }
 
@@ -196,11 +144,13 @@ function readCertificate(der: Uint8Array): Certificate {
  */
 export function parseCertificate(der: Uint8Array, maxBytes = 4096): Certificate {
   if (der.length > maxBytes) reject('certificate-size', `a certificate is longer than ${maxBytes} octets`);
+  const known = knownIssuer(der);
+  if (known !== undefined) return known;
   try {
     return readCertificate(der);
   } catch (error) {
-    if (error instanceof DerError) reject('certificate', error.message, error);
-    throw error;
+    // The library has errors of its own for what is no certificate.
+    return reject('certificate', error instanceof DerError ? error.message : 'not a certificate', error);
   }
 }
 

@@ -1,6 +1,8 @@
 import { verify, type KeyObject } from 'node:crypto';
 import { AttestationError } from '../attestation-error.js';
-import { BASIC_CONSTRAINTS, KEY_USAGE, parseCertificate, type Certificate } from './certificate.js';
+import { parseCertificate, type Certificate } from './certificate.js';
+import { BASIC_CONSTRAINTS, KEY_USAGE } from './extensions.js';
+import { isKnownSignature, knownKey, rememberIssuer } from './known-issuers.js';
 import { sameName, type DistinguishedName } from './name.js';
 import { publicKeyOf } from './public-key.js';
 
@@ -78,6 +80,7 @@ function isSignedBy(certificate: Certificate, key: KeyObject): boolean {
   const { type, hash } = algorithmOf(certificate);
   // Ensures that the type of the key decides, not what the certificate claims.
   if (key.asymmetricKeyType !== type) return false;
+  if (isKnownSignature(certificate, key)) return true;
   try {
     return verify(hash, certificate.tbs, key, certificate.signature);
   } catch {
@@ -146,7 +149,7 @@ export function verifyChain(
   if (leaf === undefined || last === undefined) return reject('trust-anchor', 'the chain is empty');
   chain.forEach(checkCritical);
   const anchor = findAnchor(last, anchors);
-  const keys = chain.map(publicKeyOf);
+  const keys = chain.map((certificate) => knownKey(certificate) ?? publicKeyOf(certificate));
   chain.forEach((certificate, index) => {
     const [issuer, key] = [chain[index + 1], keys[index + 1]];
     if (issuer === undefined || key === undefined) return;
@@ -158,6 +161,9 @@ export function verifyChain(
   if (path.length === 0 || path.some((certificate) => anchors.some((each) => sameKey(certificate, each))))
     reject('trust-anchor', 'a trusted key is not at the end of the chain');
   if (options.checkValidity ?? true) checkValidity(path, options.now ?? new Date());
+  path.slice(1).forEach((issuer, index) => {
+    rememberIssuer(issuer, keys[index + 1] as KeyObject, path[index + 2] ? (keys[index + 2] as KeyObject) : anchor.key);
+  });
   return { anchor, path: [leaf, ...path.slice(1)], publicKey: keys[0] as KeyObject };
 }
 

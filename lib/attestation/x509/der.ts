@@ -1,154 +1,126 @@
+import * as asn1js from 'asn1js';
+
 /** An encoding that is not strict DER, or not the structure that was asked for. Never leaves this folder's callers. */
 export class DerError extends Error {
   override readonly name = 'DerError';
 }
 
-/** First octets of the universal types that are read here (X.690 section 8). */
-export const TAG = {
-  boolean: 0x01,
-  integer: 0x02,
-  bitString: 0x03,
-  octetString: 0x04,
-  null: 0x05,
-  oid: 0x06,
-  enumerated: 0x0a,
-  sequence: 0x30,
-  set: 0x31,
-  utcTime: 0x17,
-  generalizedTime: 0x18,
-} as const;
+/** An element as the library reads it. */
+export type DerNode = asn1js.BaseBlock;
 
-const CONTEXT_CONSTRUCTED = 0xa0;
-const CLASS_BITS = 0xe0;
-const HIGH_TAG = 0x1f;
-/** Largest tag number that is read; Android's largest is in the hundreds. */
+/** Octets of one encoding; what is longer is not read at all. */
+const OCTETS_MAX = 8192;
+/** Genuine certificates and descriptions have up to about 100 elements, 6 deep. What is inside of strings stays octets. */
+const LIMITS = { maxDepth: 16, maxNodes: 320, parseEmbedded: false } as const;
+/** Android's largest is in the hundreds. */
 const TAG_NUMBER_MAX = 0xffff;
-/** Octets of a length that are read: content of up to 16 MB. */
-const LENGTH_OCTETS_MAX = 3;
+const OID_MAX_OCTETS = 32;
+/** The numbers in an OBJECT IDENTIFIER are below 2^35. */
+const OID_NUMBER_MAX_OCTETS = 5;
+const UNIVERSAL = 1;
 
-/** One element: where it lies, not yet what it means. */
-export interface DerValue {
-  /** The first octet without its number: class and form; for numbers below 31 the whole first octet. */
-  readonly tag: number;
-  /** The tag number. */
-  readonly number: number;
-  readonly content: Uint8Array;
-  /** Tag, length and content. */
-  readonly encoded: Uint8Array;
-}
-
-function fail(reason: string): never {
-  throw new DerError(reason);
+/** @throws DerError */
+export function fail(reason: string, cause?: unknown): never {
+  throw new DerError(reason, { cause });
 }
 
 /**
- * Reads DER elements one after the other (X.690 section 10). It goes no deeper than its caller asks, so that nesting costs
- * nothing, and takes definite lengths and tags in their shortest form only, so that a structure has one encoding.
+ * Reads one element and all that it holds. The library takes BER; here a structure has one encoding only (X.690 sections 10
+ * and 11): shortest tags, shortest definite lengths, no value in parts, nothing behind.
+ *
+ * @throws DerError
  */
-export class DerReader {
-  readonly #octets: Uint8Array;
-  #offset = 0;
+export function parseDer(octets: Uint8Array): DerNode {
+  if (octets.length > OCTETS_MAX) fail('an encoding is too long');
+  const { offset, result } = readBer(octets);
+  if (offset === -1) fail('not an encoding of limited size and depth');
+  if (offset !== octets.length) fail('octets follow the last element');
+  checkElement(result);
+  return result;
+}
 
-  constructor(octets: Uint8Array) {
-    this.#octets = octets;
-  }
-
-  /** Whether everything has been read. */
-  get done(): boolean {
-    return this.#offset === this.#octets.length;
-  }
-
-  /** Whether the next element begins with this octet. */
-  at(tag: number): boolean {
-    return this.#octets[this.#offset] === tag;
-  }
-
-  /** Ensures that nothing follows. */
-  end(): void {
-    if (!this.done) fail('octets follow the last element');
-  }
-
-  /** The next element, whatever it is. */
-  next(): DerValue {
-    const start = this.#offset;
-    const first = this.#octet();
-    const short = (first & HIGH_TAG) !== HIGH_TAG;
-    const number = short ? first & HIGH_TAG : this.#tagNumber();
-    const length = this.#length();
-    const begin = this.#offset;
-    if (length > this.#octets.length - begin) fail('an element is longer than what holds it');
-    this.#offset = begin + length;
-    return {
-      tag: short ? first : first & CLASS_BITS,
-      number,
-      content: this.#octets.subarray(begin, this.#offset),
-      encoded: this.#octets.subarray(start, this.#offset),
-    };
-  }
-
-  /** The content of the next element, which must begin with this octet. */
-  read(tag: number): Uint8Array {
-    return this.element(tag).content;
-  }
-
-  /** The next element, which must begin with this octet. */
-  element(tag: number): DerValue {
-    if (!this.at(tag)) fail('an element is not of the expected type');
-    return this.next();
-  }
-
-  /** A reader of the content of the next element, which must begin with this octet. */
-  into(tag: number): DerReader {
-    return new DerReader(this.read(tag));
-  }
-
-  #octet(): number {
-    const octet = this.#octets[this.#offset];
-    if (octet === undefined) fail('the encoding is truncated');
-    this.#offset += 1;
-    return octet;
-  }
-
-  /** A number of 31 or above, base 128, without leading zeros. */
-  #tagNumber(): number {
-    let number = 0;
-    for (;;) {
-      const octet = this.#octet();
-      if (number === 0 && octet === 0x80) fail('a tag number has leading zeros');
-      number = number * 128 + (octet & 0x7f);
-      if (number > TAG_NUMBER_MAX) fail('a tag number is too large');
-      if (octet < 0x80) break;
-    }
-    return number >= HIGH_TAG ? number : fail('a tag is not in its shortest form');
-  }
-
-  #length(): number {
-    const first = this.#octet();
-    if (first < 0x80) return first;
-    const octets = first & 0x7f;
-    if (octets === 0) fail('a length is indefinite');
-    if (octets > LENGTH_OCTETS_MAX) fail('a length is too large');
-    let length = 0;
-    for (let read = 0; read < octets; read += 1) length = length * 256 + this.#octet();
-    const shortest = octets === 1 ? length >= 0x80 : length >= 256 ** (octets - 1);
-    return shortest ? length : fail('a length is not in its shortest form');
+function readBer(octets: Uint8Array): asn1js.FromBerResult {
+  try {
+    return asn1js.fromBER(octets, LIMITS);
+  } catch (cause) {
+    return fail('a value cannot be read', cause);
   }
 }
 
-/** The first octet of a constructed, context-specific element with a number below 31. */
-export function contextTag(number: number): number {
-  return CONTEXT_CONSTRUCTED | number;
+/** Ensures that an element, and each below it, is in the one form that DER leaves it. The reader has limited the depth. */
+function checkElement(node: DerNode): void {
+  const { idBlock, lenBlock, valueBeforeDecodeView: encoded } = node;
+  if (lenBlock.isIndefiniteForm) fail('a length is indefinite');
+  if (idBlock.isHexOnly || idBlock.tagNumber > TAG_NUMBER_MAX) fail('a tag number is too large');
+  // Ensures shortest tags and lengths, and that content ends where its holder does: the library lets it run on.
+  const shortest = tagOctets(idBlock.tagNumber) + lengthOctets(lenBlock.length) + lenBlock.length;
+  if (encoded.length !== shortest) fail('a tag or a length is not in its shortest form, or not that of its content');
+  if (idBlock.tagClass === UNIVERSAL) checkUniversal(node, encoded.subarray(encoded.length - lenBlock.length));
+  if (node instanceof asn1js.Constructed) node.valueBlock.value.forEach(checkElement);
 }
 
-/** Whether an element is constructed and context-specific, as EXPLICIT tags are. */
-export function isExplicit({ tag }: DerValue): boolean {
-  return (tag & CLASS_BITS) === CONTEXT_CONSTRUCTED;
+function tagOctets(number: number): number {
+  if (number < 0x1f) return 1;
+  if (number < 0x80) return 2;
+  return number < 0x4000 ? 3 : 4;
 }
 
-/** A reader of octets that hold exactly one SEQUENCE: of its content. */
-export function readSequence(octets: Uint8Array): DerReader {
-  const outer = new DerReader(octets);
-  const inner = outer.into(TAG.sequence);
-  outer.end();
-  return inner;
+function lengthOctets(length: number): number {
+  if (length < 0x80) return 1;
+  return length < 0x100 ? 2 : 3;
+}
+
+function checkUniversal(node: DerNode, content: Uint8Array): void {
+  const isList = node instanceof asn1js.Sequence || node instanceof asn1js.Set;
+  // Ensures that no string is in parts.
+  if (node.idBlock.isConstructed !== isList) fail('a value is constructed, or a list is not');
+  const inForm = FORMS.get(node.constructor) ?? fail('a value is of a type that is not read here');
+  if (!inForm(content, node)) fail('a value is not in its form');
+}
+
+type Form = (content: Uint8Array, node: DerNode) => boolean;
+const ANY: Form = () => true;
+
+/** The types that are read, and the form of each (X.690 sections 8 and 11). */
+const FORMS: ReadonlyMap<unknown, Form> = new Map<unknown, Form>([
+  [asn1js.Sequence, ANY],
+  [asn1js.Set, ANY],
+  [asn1js.Boolean, (content) => content.length === 1 && (content[0] === 0x00 || content[0] === 0xff)],
+  [asn1js.Integer, isShortestInteger],
+  [asn1js.Enumerated, isShortestInteger],
+  [asn1js.BitString, (content) => content.length > 0],
+  [asn1js.OctetString, ANY],
+  [asn1js.Null, (content) => content.length === 0],
+  [asn1js.ObjectIdentifier, isShortIdentifier],
+  [asn1js.Utf8String, ANY],
+  [asn1js.PrintableString, ANY],
+  [asn1js.TeletexString, ANY],
+  [asn1js.IA5String, ANY],
+  [asn1js.BmpString, ANY],
+  [asn1js.UTCTime, isUtcSecond],
+  [asn1js.GeneralizedTime, isUtcSecond],
+]);
+
+function isShortestInteger([first, second]: Uint8Array): boolean {
+  if (first === undefined || second === undefined) return first !== undefined;
+  return first !== (second < 0x80 ? 0x00 : 0xff);
+}
+
+function isShortIdentifier(content: Uint8Array, node: DerNode): boolean {
+  if (!(node instanceof asn1js.ObjectIdentifier) || content.length === 0 || content.length > OID_MAX_OCTETS)
+    return false;
+  const numbers = node.valueBlock.value;
+  return numbers.every(
+    ({ blockLength, valueHexView }) =>
+      blockLength <= OID_NUMBER_MAX_OCTETS && (blockLength === 1 || valueHexView[0] !== 0),
+  );
+}
+
+/** The only forms that RFC 5280 section 4.1.2.5 leaves. Written again, so that the 30th of February is no day of March. */
+function isUtcSecond(content: Uint8Array, node: DerNode): boolean {
+  const time = (node as asn1js.UTCTime).toDate();
+  if (Number.isNaN(time.getTime())) return false;
+  const digits = time.toISOString().replaceAll(/\D/g, '').slice(0, 14);
+  const written = node instanceof asn1js.GeneralizedTime ? digits : digits.slice(2);
+  return Buffer.from(content).toString('latin1') === `${written}Z`;
 }

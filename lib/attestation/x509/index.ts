@@ -3,7 +3,6 @@ export {
   parseChain,
   type Certificate,
   type CertificateCheck,
-  type CertificateExtension,
   type ChainLimits,
 } from './certificate.js';
 export {
@@ -15,4 +14,5 @@ export {
   type TrustAnchor,
   type VerifiedChain,
 } from './chain.js';
+export type { CertificateExtension } from './extensions.js';
 export { publicKeyOf, type PublicKeyCheck } from './public-key.js';

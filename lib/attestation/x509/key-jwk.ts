@@ -1,6 +1,7 @@
 import type { JsonWebKey } from 'node:crypto';
-import { bitStringOctets, integerOctets, oidOf } from './der-values.js';
-import { DerError, readSequence, TAG, type DerReader } from './der.js';
+import { Integer, ObjectIdentifier } from 'asn1js';
+import { bitsOf, bufferOf, sequenceOf, typed } from './der-values.js';
+import { fail, parseDer, type DerNode } from './der.js';
 
 /** Curves by OID: name (RFC 7518 section 6.2.1.1) and octets of a coordinate. */
 const CURVES: ReadonlyMap<string, { readonly crv: string; readonly octets: number }> = new Map([
@@ -13,29 +14,26 @@ const UNCOMPRESSED = 0x04;
 const RSA_MAX_OCTETS = 513;
 
 function b64u(octets: Uint8Array): string {
-  return Buffer.from(octets).toString('base64url');
+  return bufferOf(octets).toString('base64url');
 }
 
-function ecJwk(algorithm: DerReader, point: Uint8Array): JsonWebKey {
-  const curve = CURVES.get(oidOf(algorithm.read(TAG.oid)));
-  algorithm.end();
-  if (curve === undefined) throw new DerError('an EC key is on another curve');
+function ecJwk(parameters: DerNode | undefined, point: Uint8Array): JsonWebKey {
+  const curve = CURVES.get(typed(parameters, ObjectIdentifier).getValue());
+  if (curve === undefined) return fail('an EC key is on another curve');
   const { crv, octets } = curve;
-  if (point.length !== 1 + 2 * octets || point[0] !== UNCOMPRESSED)
-    throw new DerError('an EC point is not in its uncompressed form');
+  if (point.length !== 1 + 2 * octets || point[0] !== UNCOMPRESSED) fail('an EC point is not in its uncompressed form');
   return { kty: 'EC', crv, x: b64u(point.subarray(1, 1 + octets)), y: b64u(point.subarray(1 + octets)) };
 }
 
-function unsigned(content: Uint8Array): Uint8Array {
-  const octets = integerOctets(content, RSA_MAX_OCTETS);
+function magnitude(node: DerNode | undefined): Uint8Array {
+  const octets = typed(node, Integer).valueBlock.valueHexView;
+  if (octets.length > RSA_MAX_OCTETS) fail('an INTEGER is too long');
   return octets[0] === 0 ? octets.subarray(1) : octets;
 }
 
 function rsaJwk(key: Uint8Array): JsonWebKey {
-  const reader = readSequence(key);
-  const [n, e] = [unsigned(reader.read(TAG.integer)), unsigned(reader.read(TAG.integer))];
-  reader.end();
-  return { kty: 'RSA', n: b64u(n), e: b64u(e) };
+  const [n, e] = sequenceOf(parseDer(key), 2);
+  return { kty: 'RSA', n: b64u(magnitude(n)), e: b64u(magnitude(e)) };
 }
 
 /**
@@ -45,10 +43,8 @@ function rsaJwk(key: Uint8Array): JsonWebKey {
  * @throws DerError when it is neither RSA nor an uncompressed EC point on P-256, P-384 or P-521
  */
 export function jwkOfSpki(spki: Uint8Array): JsonWebKey {
-  const info = readSequence(spki);
-  const algorithm = info.into(TAG.sequence);
-  const oid = oidOf(algorithm.read(TAG.oid));
-  const key = bitStringOctets(info.read(TAG.bitString));
-  info.end();
-  return oid === RSA ? rsaJwk(key) : ecJwk(algorithm, key);
+  const [info, bits] = sequenceOf(parseDer(spki), 2);
+  const [algorithm, parameters] = sequenceOf(info, 1, 2);
+  const key = bitsOf(bits);
+  return typed(algorithm, ObjectIdentifier).getValue() === RSA ? rsaJwk(key) : ecJwk(parameters, key);
 }

@@ -1,5 +1,6 @@
-import { oidOf } from './der-values.js';
-import { DerError, type DerReader, TAG } from './der.js';
+import type { AttributeValue, Name } from '@peculiar/asn1-x509';
+import { sequenceOf, setOf } from './der-values.js';
+import { fail, type DerNode } from './der.js';
 
 /** One attribute of a name. */
 export interface NameAttribute {
@@ -15,35 +16,24 @@ export type DistinguishedName = readonly NameAttribute[];
 export const NAME_SERIAL_NUMBER = '2.5.4.5';
 
 const ATTRIBUTES_MAX = 32;
-const UTF8_STRING = 0x0c;
-const BMP_STRING = 0x1e;
-/** PrintableString, T61String (as Latin-1), IA5String. */
-const SINGLE_OCTET_STRINGS: readonly number[] = [0x13, 0x14, 0x16];
 
-function textOf(tag: number, content: Uint8Array): string {
-  const octets = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
-  if (tag === UTF8_STRING) return octets.toString('utf8');
-  if (SINGLE_OCTET_STRINGS.includes(tag)) return octets.toString('latin1');
-  if (tag === BMP_STRING && octets.length % 2 === 0) return Buffer.from(octets).swap16().toString('utf16le');
-  throw new DerError('a name has a value that is no text');
+/** UTF8String, PrintableString, T61String (as Latin-1), IA5String or BMPString. */
+function textOf({ utf8String, printableString, teletexString, ia5String, bmpString }: AttributeValue): string {
+  const text = utf8String ?? printableString ?? teletexString ?? ia5String ?? bmpString;
+  return text ?? fail('a name has a value that is no text');
 }
 
-/** Reads a Name (RFC 5280 section 4.1.2.4). */
-export function readName(reader: DerReader): DistinguishedName {
-  const rdns = reader.into(TAG.sequence);
-  const attributes: NameAttribute[] = [];
-  while (!rdns.done) {
-    const rdn = rdns.into(TAG.set);
-    do {
-      const attribute = rdn.into(TAG.sequence);
-      const type = oidOf(attribute.read(TAG.oid));
-      const { tag, content } = attribute.next();
-      attribute.end();
-      attributes.push({ type, value: textOf(tag, content) });
-      if (attributes.length > ATTRIBUTES_MAX) throw new DerError('a name has too many attributes');
-    } while (!rdn.done);
-  }
-  return attributes;
+/** Ensures that a Name has no empty part, and nothing behind a value. @throws DerError */
+export function checkName(name: DerNode | undefined): void {
+  for (const rdn of sequenceOf(name, 0, ATTRIBUTES_MAX))
+    for (const attribute of setOf(rdn, 1, ATTRIBUTES_MAX)) sequenceOf(attribute, 2);
+}
+
+/** Flattens a Name (RFC 5280 section 4.1.2.4). @throws DerError */
+export function readName(name: Name): DistinguishedName {
+  const attributes = [...name].flatMap((rdn) => [...rdn]);
+  if (attributes.length > ATTRIBUTES_MAX) fail('a name has too many attributes');
+  return attributes.map(({ type, value }) => ({ type, value: textOf(value) }));
 }
 
 function folded(value: string): string {
