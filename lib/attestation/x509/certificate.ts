@@ -62,7 +62,7 @@ export interface ChainLimits {
   readonly minLength?: number;
   /** Most certificates; default 10. */
   readonly maxLength?: number;
-  /** Octets of one certificate; default 4,096. Genuine ones have up to about 1,500. */
+  /** Octets of one certificate; default 4,096, at most 8,192. Genuine ones have up to about 1,500. */
   readonly maxBytes?: number;
 }
 
@@ -91,11 +91,10 @@ function readSerial(serial: ArrayBuffer): string {
 }
 
 /**
- * Ensures that there is nothing but what the library's schema knows: it passes over what lies behind that.
- *
- * @returns the parts that are signed or compared as octets
+ * The parts that count as octets, because they are signed or compared. Ensures as well that there is nothing but what the
+ * library's schema knows, since the library passes over what lies behind that.
  */
-function checkExtent(root: DerNode) {
+function partsOf(root: DerNode) {
   const [tbs, algorithm, signature] = sequenceOf(root, 3);
   const [version, , signed, issuer, validity, subject, key, extensions] = sequenceOf(tbs, 7, 8);
   explicitOf(version, 0);
@@ -118,14 +117,14 @@ function checkExtent(root: DerNode) {
 
 function readCertificate(der: Uint8Array): Certificate {
   const root = parseDer(der);
-  const octets = checkExtent(root);
+  const parts = partsOf(root);
   const { tbsCertificate } = AsnParser.fromASN(root, AsnCertificate);
   const { version, serialNumber, issuer, subject, validity, extensions: list } = tbsCertificate;
   if (version !== Version.v3) fail('the version is not 3');
   const extensions = readExtensions(list ?? []);
   return {
     der,
-    ...octets,
+    ...parts,
     serialHex: readSerial(serialNumber),
     issuer: readName(issuer),
     subject: readName(subject),

@@ -61,13 +61,22 @@ describe('instrumented stores', () => {
       expect(store).toBeInstanceOf(port);
       const own = Object.getOwnPropertyNames(Object.getPrototypeOf(store));
       expect(own).toEqual(expect.arrayContaining(Object.getOwnPropertyNames(port.prototype)));
-      for (const name of own.filter((each) => each !== 'constructor' && each !== 'volatility')) {
+      for (const name of own.filter((each) => !['constructor', 'volatility', 'open'].includes(each))) {
         const method = (store as unknown as Methods)[name];
         const call = vi.spyOn(original as unknown as Methods, name).mockResolvedValue(name);
         expect(await method?.call(store, 1, 2, 3)).toBe(name);
         expect(call.mock.calls).toEqual([[1, 2, 3].slice(0, method?.length)]);
       }
     }
+  });
+
+  it('open the nonce store, where that is something to do', async () => {
+    const inner = fresh();
+    await expect(instrumentStores(inner).nonces.open?.()).resolves.toBeUndefined();
+    const open = vi.fn(async () => undefined);
+    inner.nonces.open = open;
+    await instrumentStores(inner).nonces.open?.();
+    expect(open).toHaveBeenCalledOnce();
   });
 
   it('keep whatever else the stores have', () => {

@@ -6,7 +6,6 @@ import { TabConfigError } from '../../../../lib/errors/tab-error.js';
 import {
   accept,
   APP_ID,
-  apple,
   attestationOf,
   attesterWith,
   BINDING,
@@ -232,7 +231,7 @@ describe('the options', () => {
       'with a root that is no certificate',
       { ...VALID, roots: ['-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'] },
     ],
-    ['with a root that is no text', { ...VALID, roots: [apple.intermediate] }],
+    ['with a root that is neither text nor octets', { ...VALID, roots: [7] }],
     ['with a receipt that is no yes or no', { ...VALID, receipt: 'keep' }],
   ])('are refused %s', (_title, options) => {
     expect(() => appleAppAttest(options as AppleAppAttestOptions)).toThrow(TabConfigError);
