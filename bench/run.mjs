@@ -11,6 +11,7 @@ const BENCHES = {
   defender: () => import('./defender.mjs'),
   attestation: () => import('./attestation.mjs'),
   stores: () => import('./stores.mjs'),
+  stages: () => import('./stages.mjs'),
 };
 /** Those that measure other packages too: these are in this folder's own package.json and lock file. */
 const WITH_PEERS = new Set(['attestation']);
