@@ -9,12 +9,10 @@ import { TabError } from '../errors/tab-error.js';
  * @param what how the log names the call
  * @param timeout milliseconds
  */
-export async function callStore<T>(what: string, timeout: number, call: () => Promise<T>): Promise<T> {
-  try {
-    return await withDeadline(what, timeout, call);
-  } catch (error) {
+export function callStore<T>(what: string, timeout: number, call: () => Promise<T>): Promise<T> {
+  return withDeadline(what, timeout, call).catch((error: unknown) => {
     throw error instanceof TabError && error.hints.retryAfter !== undefined ? error : unavailable(what, error);
-  }
+  });
 }
 
 /** Calls the binding store, as every service of it does; see `callStore`. */

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { HeaderFields, type RequestContent, type TabRequest } from '../token/request.js';
 import type { TrustContext } from '../trust/trust-context.js';
-import { wireLineOf } from './http-platform.js';
+import { recordOf, type WireLine } from './http-record.js';
 
 /** What Express and Fastify requests have in common, as far as it is used here. */
 export interface HttpRequest {
@@ -31,9 +31,6 @@ export interface HttpReply {
   raw?: ServerResponse;
 }
 
-const requests = new WeakMap<IncomingMessage, TabRequest>();
-const contexts = new WeakMap<IncomingMessage, TrustContext>();
-
 /** The Node request beneath a framework's request. */
 export function rawOf(request: HttpRequest): IncomingMessage {
   return request.raw ?? (request as unknown as IncomingMessage);
@@ -42,23 +39,19 @@ export function rawOf(request: HttpRequest): IncomingMessage {
 /** The `TabRequest` of a request; always the same object for the same request, so that guards share one verification. */
 export function tabRequestOf(request: HttpRequest): TabRequest {
   const raw = rawOf(request);
-  let tabRequest = requests.get(raw);
-  if (tabRequest === undefined) {
-    tabRequest = readRequest(request, raw);
-    requests.set(raw, tabRequest);
-  }
-  return tabRequest;
+  const record = recordOf(raw);
+  return (record.tabRequest ??= readRequest(request, raw, record.wire));
 }
 
 /** Remembers what was decided about a request. What one guard could not verify, another, milder one does not make good. */
 export function attachTrust(request: HttpRequest, context: TrustContext): void {
-  const raw = rawOf(request);
-  if (contexts.get(raw)?.verified !== false) contexts.set(raw, context);
+  const record = recordOf(rawOf(request));
+  if (record.context?.verified !== false) record.context = context;
 }
 
 /** What was decided about a request, if a guard has looked at it. */
 export function trustOf(request: HttpRequest): TrustContext | undefined {
-  return contexts.get(rawOf(request));
+  return recordOf(rawOf(request)).context;
 }
 
 /** The route pattern that the framework matched, for records. */
@@ -77,8 +70,8 @@ export function setReplyHeader(reply: HttpReply, name: string, value: string): v
   else reply.setHeader?.(name, value);
 }
 
-function readRequest(request: HttpRequest, raw: IncomingMessage): TabRequest {
-  const wire = wireLineOf(raw);
+/** @param wire what the socket received; undefined for injected requests */
+function readRequest(request: HttpRequest, raw: IncomingMessage, wire: WireLine | undefined): TabRequest {
   const headers = new HeaderFields(raw.rawHeaders);
   return {
     method: wire?.method ?? raw.method ?? request.method,

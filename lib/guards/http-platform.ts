@@ -3,36 +3,25 @@ import type { OnModuleInit } from '@nestjs/common';
 import type { AbstractHttpAdapter, HttpAdapterHost } from '@nestjs/core';
 import { isTabProblem } from '../errors/answer.js';
 import type { HttpReply, HttpRequest } from './http-exchange.js';
-
-/** Method and target as they came off the wire. */
-export interface WireLine {
-  readonly method: string;
-  readonly target: string;
-}
-
-const wireLines = new WeakMap<IncomingMessage, WireLine>();
-const replies = new WeakMap<IncomingMessage, HttpReply>();
-
-/** What the socket received, before any middleware or router could rewrite it; undefined for injected requests. */
-export function wireLineOf(raw: IncomingMessage): WireLine | undefined {
-  return wireLines.get(raw);
-}
+import { recordOf } from './http-record.js';
 
 /** The reply to a request, for code that is handed the request only. */
 export function replyOf(request: HttpRequest): HttpReply {
-  const reply = replies.get(request.raw ?? (request as unknown as IncomingMessage)) ?? request.res;
+  const reply = recordOf(request.raw ?? (request as unknown as IncomingMessage)).reply ?? request.res;
   if (reply === undefined) throw new TypeError('the request did not come through the HTTP server of the application');
   return reply;
 }
 
+/** Keeps what the socket received, before any middleware or router can rewrite it. */
 function remember(raw: IncomingMessage, response: ServerResponse): void {
-  wireLines.set(raw, { method: raw.method ?? '', target: raw.url ?? '' });
-  replies.set(raw, response);
+  const record = recordOf(raw);
+  record.wire = { method: raw.method ?? '', target: raw.url ?? '' };
+  record.reply = response;
 }
 
 /** Fastify sends the headers of its own reply over those of the response beneath. */
 function rememberFastifyReply(request: { raw: IncomingMessage }, reply: HttpReply, done: () => void): void {
-  replies.set(request.raw, reply);
+  recordOf(request.raw).reply = reply;
   done();
 }
 

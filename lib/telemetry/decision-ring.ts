@@ -1,12 +1,8 @@
 import type { TrustDecision } from '../trust/trust-decision.js';
 
-/**
- * Decisions in the order they came, at most `capacity`, also by id. Adding costs the same however many there are: a `Map`
- * alone would do, but finding its oldest entry gets slower with every deletion before it.
- */
+/** Decisions in the order they came, at most `capacity`. Adding costs the same however many there are. */
 export class DecisionRing {
   readonly #slots: (TrustDecision | undefined)[] = [];
-  readonly #byId = new Map<string, TrustDecision>();
   #first = 0;
   #size = 0;
 
@@ -16,15 +12,16 @@ export class DecisionRing {
     return this.#size;
   }
 
+  /** Looks at all of them: for people who ask now and then, not for requests. */
   find(id: string): TrustDecision | undefined {
-    return this.#byId.get(id);
+    for (const decision of this.newest()) if (decision.id === id) return decision;
+    return undefined;
   }
 
-  /** Adds a decision, whose id must be new, and returns the oldest one if that had to make room. */
+  /** Adds a decision and returns the oldest one if that had to make room. */
   push(decision: TrustDecision): TrustDecision | undefined {
     const evicted = this.#size === this.capacity ? this.#shift() : undefined;
     this.#slots[(this.#first + this.#size) % this.capacity] = decision;
-    this.#byId.set(decision.id, decision);
     this.#size += 1;
     return evicted;
   }
@@ -46,7 +43,6 @@ export class DecisionRing {
     this.#slots[this.#first] = undefined;
     this.#first = (this.#first + 1) % this.capacity;
     this.#size -= 1;
-    if (oldest !== undefined) this.#byId.delete(oldest.id);
     return oldest;
   }
 }

@@ -14,33 +14,40 @@ import type {
   RebindOutcome,
   VersionBlock,
 } from '../bindings/binding.types.js';
+import { OpenCalls } from '../errors/open-calls.js';
 import { NonceStore, type Volatility } from '../nonces/nonce-store.js';
 import type { TabStores } from '../stores/stores.types.js';
 import { measureStore } from './metrics.js';
 
-/** The same stores, whose calls on the way of a request are measured (`tab.store.duration`). Nothing else changes. */
-export function instrumentStores(stores: TabStores): TabStores {
+/** Calls of one store that may be without an answer: about 20 MB of what waits in the pool of a database that hangs. */
+const MAX_OPEN = 10_000;
+
+/** The same stores, whose calls on the way of a request are measured (`tab.store.duration`) and bounded. Nothing else changes. */
+export function instrumentStores(stores: TabStores, maxOpen = MAX_OPEN): TabStores {
   return {
     ...stores,
-    nonces: new MeasuredNonceStore(stores.nonces),
-    bindings: new MeasuredBindingStore(stores.bindings),
+    nonces: new MeasuredNonceStore(stores.nonces, new OpenCalls('nonce store', maxOpen)),
+    bindings: new MeasuredBindingStore(stores.bindings, new OpenCalls('binding store', maxOpen)),
   };
 }
 
-async function measured<T>(store: 'nonces' | 'bindings', call: () => Promise<T>): Promise<T> {
+function measured<T>(store: 'nonces' | 'bindings', call: () => Promise<T>): Promise<T> {
   const started = performance.now();
-  let result: 'ok' | 'error' = 'error';
-  try {
-    const value = await call();
-    result = 'ok';
-    return value;
-  } finally {
-    measureStore(store, result, (performance.now() - started) / 1000);
-  }
+  // A store of somebody's own may answer with something that only resembles a promise.
+  const running = Promise.resolve(call());
+  const note = (result: 'ok' | 'error'): void => measureStore(store, result, (performance.now() - started) / 1000);
+  running.then(
+    () => note('ok'),
+    () => note('error'),
+  );
+  return running;
 }
 
 class MeasuredNonceStore extends NonceStore {
-  constructor(private readonly store: NonceStore) {
+  constructor(
+    private readonly store: NonceStore,
+    private readonly calls: OpenCalls,
+  ) {
     super();
   }
 
@@ -49,7 +56,7 @@ class MeasuredNonceStore extends NonceStore {
   }
 
   override claim(key: string, expiresAt: number): Promise<boolean> {
-    return measured('nonces', () => this.store.claim(key, expiresAt));
+    return measured('nonces', () => this.calls.run(() => this.store.claim(key, expiresAt)));
   }
 
   override sweep(now: number, limit: number): Promise<number> {
@@ -62,12 +69,15 @@ class MeasuredNonceStore extends NonceStore {
 }
 
 class MeasuredBindingStore extends BindingStore {
-  constructor(private readonly store: BindingStore) {
+  constructor(
+    private readonly store: BindingStore,
+    private readonly calls: OpenCalls,
+  ) {
     super();
   }
 
   override load(query: BindingQuery): Promise<Bindings> {
-    return measured('bindings', () => this.store.load(query));
+    return measured('bindings', () => this.calls.run(() => this.store.load(query)));
   }
 
   override saveInstance(instance: AppInstance, expectedRevision?: number): Promise<boolean> {

@@ -7,6 +7,7 @@ import { countDecisions, type DecisionCounts } from './decision-summary.js';
 /** The last decisions of this process, in memory. Full is not an error: the oldest make room. */
 export class MemoryDecisionStore extends DecisionStore {
   readonly #ring: DecisionRing;
+  readonly #byId = new Map<string, TrustDecision>();
 
   /**
    * @param capacity records kept, default 10,000, about 10 MB
@@ -20,11 +21,17 @@ export class MemoryDecisionStore extends DecisionStore {
   }
 
   override async record(decisions: readonly TrustDecision[]): Promise<void> {
-    for (const decision of decisions) if (this.#ring.find(decision.id) === undefined) this.#ring.push(decision);
+    for (const decision of decisions) if (!this.#byId.has(decision.id)) this.#keep(decision);
+  }
+
+  #keep(decision: TrustDecision): void {
+    const oldest = this.#ring.push(decision);
+    if (oldest !== undefined) this.#byId.delete(oldest.id);
+    this.#byId.set(decision.id, decision);
   }
 
   override async find(id: string): Promise<TrustDecision | undefined> {
-    return this.#ring.find(id);
+    return this.#byId.get(id);
   }
 
   override async recent(query: RecentQuery): Promise<TrustDecision[]> {

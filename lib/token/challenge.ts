@@ -1,4 +1,5 @@
 import { createHmac, randomFillSync, timingSafeEqual } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { TabError } from '../errors/tab-error.js';
 import { decodeBase64url } from './base64url.js';
 import { deriveKey, type Secret } from './secrets.js';
@@ -25,11 +26,23 @@ const KIND = { enrol: 1, request: 2, instanceRequest: 3 } as const;
 /** Node clocks are within 15 s of each other (PROTOCOL section 6). */
 const NODE_CLOCK_DIFFERENCE = 15;
 
+/** Challenges whose MAC was found good lately are remembered, since a client uses one for many requests; about 3 MB at most. */
+const REMEMBERED = 10_000;
+
+/** What the MAC of a challenge vouches for; all of it follows from its text alone. */
+interface GoodMac {
+  readonly challenge: AuthenticChallenge;
+  readonly kind: number;
+  /** The only instance that it is good for; undefined where it is good for any. */
+  readonly boundTo: string | undefined;
+}
+
 /** Makes and checks challenges: stateless, authenticated by keys derived from secrets that all nodes share (PROTOCOL section 4). */
 export class Challenges {
   readonly #lifetime: number;
   readonly #signing: { readonly id: Buffer; readonly key: Buffer };
   readonly #keys = new Map<number, Buffer>();
+  readonly #good = new LRUCache<string, GoodMac>({ max: REMEMBERED });
 
   /**
    * @param secrets the first makes challenges, all of them verify
@@ -65,21 +78,34 @@ export class Challenges {
    */
   check(text: string | undefined, purpose: ChallengePurpose, now: number, instanceId?: string): AuthenticChallenge {
     if (text === undefined) throw refused('challenge is missing');
+    const challenge = this.#rememberedAs(text, purpose, instanceId) ?? this.#authentic(text, purpose, instanceId);
+    if (challenge.issuedAt > now + NODE_CLOCK_DIFFERENCE) throw refused('challenge is from the future');
+    if (now >= challenge.expiresAt) throw refused('challenge has expired');
+    return challenge;
+  }
+
+  /** The challenge, if its MAC was found good before, for this purpose and instance. */
+  #rememberedAs(text: string, purpose: ChallengePurpose, instanceId?: string): AuthenticChallenge | undefined {
+    const good = this.#good.get(text);
+    if (good === undefined || good.kind !== kindOf(purpose, good.boundTo)) return undefined;
+    return good.boundTo === undefined || good.boundTo === instanceId ? good.challenge : undefined;
+  }
+
+  #authentic(text: string, purpose: ChallengePurpose, instanceId?: string): AuthenticChallenge {
     const octets = decodeBase64url(text);
     if (octets?.length !== OFFSET.end || octets[OFFSET.version] !== VERSION)
       throw refused('challenge is not one of ours');
-    this.#checkMac(octets, purpose, instanceId);
-    const issuedAt = octets.readUIntBE(OFFSET.issuedAt, 6);
-    const expiresAt = issuedAt + octets.readUInt16BE(OFFSET.lifetime);
-    if (issuedAt > now + NODE_CLOCK_DIFFERENCE) throw refused('challenge is from the future');
-    if (now >= expiresAt) throw refused('challenge has expired');
-    return { text, issuedAt, expiresAt };
-  }
-
-  #checkMac(octets: Buffer, purpose: ChallengePurpose, instanceId?: string): void {
-    const kind = octets[OFFSET.kind];
+    const kind = octets[OFFSET.kind] as number;
     const boundTo = kind === KIND.instanceRequest ? instanceId : undefined;
     if (kind !== kindOf(purpose, boundTo)) throw refused('challenge is for another purpose');
+    this.#checkMac(octets, boundTo);
+    const issuedAt = octets.readUIntBE(OFFSET.issuedAt, 6);
+    const challenge = { text, issuedAt, expiresAt: issuedAt + octets.readUInt16BE(OFFSET.lifetime) };
+    this.#good.set(text, { challenge, kind, boundTo });
+    return challenge;
+  }
+
+  #checkMac(octets: Buffer, boundTo: string | undefined): void {
     const key = this.#keys.get(octets.readUInt32BE(OFFSET.secretId));
     if (key === undefined) throw refused('challenge is by an unknown secret');
     if (!timingSafeEqual(mac(key, octets, boundTo), octets.subarray(OFFSET.mac)))

@@ -1,7 +1,7 @@
+import { isUtf8 } from 'node:buffer';
+
 /** A JSON object whose members have not been looked at yet. */
 export type JsonObject = Record<string, unknown>;
-
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Whether a value is a JSON object: neither null nor an array. */
 export function isJsonObject(value: unknown): value is JsonObject {
@@ -10,8 +10,10 @@ export function isJsonObject(value: unknown): value is JsonObject {
 
 /** Parses strict UTF-8 JSON whose top level is an object; undefined when it is anything else. */
 export function parseJsonObject(octets: Uint8Array): JsonObject | undefined {
+  if (!isUtf8(octets)) return undefined;
   try {
-    const value: unknown = JSON.parse(UTF8.decode(octets));
+    const text = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString('utf8');
+    const value: unknown = JSON.parse(text);
     return isJsonObject(value) ? value : undefined;
   } catch {
     return undefined;
