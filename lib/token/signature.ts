@@ -13,30 +13,40 @@ export interface InstanceKey {
 /** Where the signature is verified: on the main thread, on the thread pool, or whichever suits the load. */
 export type SignatureMode = 'auto' | 'sync' | 'pool';
 
+/**
+ * `auto` takes to the pool when this many requests are under way, and back to this thread when they are down to `CALM`. The
+ * distance keeps it from changing its mind with every request: a pool that is used now and then is slower than either.
+ */
+const BUSY = 4;
+const CALM = 1;
+
 /** Verifies JWS signatures (RFC 7515 section 5.2) with `node:crypto`. */
 export class SignatureVerifier {
   readonly #mode: SignatureMode;
   #inFlight = 0;
+  #pooled: boolean;
 
   constructor(mode: SignatureMode) {
     this.#mode = mode;
+    this.#pooled = mode === 'pool';
   }
 
   /** Says that a request has begun; `auto` goes by how many are under way. */
   enter(): void {
     this.#inFlight += 1;
+    if (this.#mode === 'auto' && this.#inFlight >= BUSY) this.#pooled = true;
   }
 
   /** Says that a request has ended. */
   leave(): void {
     this.#inFlight -= 1;
+    if (this.#mode === 'auto' && this.#inFlight <= CALM) this.#pooled = false;
   }
 
   /** Ensures that `signature` over `input` is by `instanceKey`. @throws TabError `bad_signature` */
   async check(instanceKey: InstanceKey, input: Uint8Array, signature: Uint8Array): Promise<void> {
     // A lone request is answered soonest on this thread; several at once share the cores through the pool.
-    const pooled = this.#mode === 'pool' || (this.#mode === 'auto' && this.#inFlight > 1);
-    const valid = pooled
+    const valid = this.#pooled
       ? await verifyPooled(instanceKey, input, signature)
       : verifySignature(instanceKey, input, signature);
     if (!valid) throw new TabError('bad_signature', 'signature does not verify');

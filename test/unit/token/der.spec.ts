@@ -4,6 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { p1363ToDer } from '../../../lib/token/der.js';
 import { aKey, signAs } from '../../utils/core/index.js';
 
+/** Signatures of each algorithm that are compared; `TAB_FUZZ=full` makes it half a million. */
+const MANY = process.env['TAB_FUZZ'] === 'full' ? 500_000 : 1500;
+
 const hex = (text: string) => Buffer.from(text.replace(/ /g, ''), 'hex');
 const der = (text: string) => p1363ToDer(hex(text)).toString('hex');
 
@@ -48,6 +51,42 @@ describe('p1363ToDer', () => {
     );
     for (let i = 0; i < 40; i += 1) expect(ours(signAs(alg, privateKey, data))).toBe(true);
   });
+
+  it.each([
+    ['ES256', 32, 'sha256', 'FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551'],
+    [
+      'ES384',
+      48,
+      'sha384',
+      'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973',
+    ],
+  ] as const)(
+    'judges genuine, damaged and extreme %s signatures as the native encoding does',
+    { timeout: 1_200_000 },
+    (alg, octets, digest, orderHex) => {
+      const { publicKey, privateKey } = aKey(alg);
+      const order = hex(orderHex);
+      const beside = (change: number) =>
+        Buffer.concat([order.subarray(0, -1), Buffer.of((order.at(-1) ?? 0) + change)]);
+      const extremes = [Buffer.alloc(octets), beside(0), beside(1), beside(-1), Buffer.alloc(octets, 255)];
+      let draws = 0;
+      const draw = (below: number) => createHash('sha256').update(`${alg}${draws++}`).digest().readUInt32BE() % below;
+      const counts = { true: 0, false: 0 };
+      for (let run = 0; run < MANY; run += 1) {
+        const data = Buffer.from(`data ${run}`);
+        const signature = Buffer.from(signAs(alg, privateKey, data));
+        const extreme = extremes[draw(extremes.length)] as Buffer;
+        if (run % 3 === 1) signature[draw(2 * octets)] = draw(256);
+        if (run % 3 === 2) extreme.copy(signature, draw(2) * octets);
+        const native = verify(digest, data, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature);
+        if (verify(digest, data, publicKey, p1363ToDer(signature)) !== native)
+          throw new Error(`run ${run}: ${signature.toString('hex')} is ${native}`);
+        counts[`${native}`] += 1;
+      }
+      expect(counts.true).toBeGreaterThanOrEqual(MANY / 3);
+      expect(counts.false).toBeGreaterThan(MANY / 2);
+    },
+  );
 
   it('keeps r and s: what DER says is what came in', () => {
     const integer = (buffer: Buffer, at: number) => ({

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { SignatureVerifier } from '../../../lib/token/signature.js';
-import { aWorld, outcomeOf, type CallParts, type World } from '../../utils/core/index.js';
+import { aKey, aWorld, outcomeOf, signAs, type CallParts, type World } from '../../utils/core/index.js';
 
 /** How each signature was verified, in order. */
 const { ways } = vi.hoisted(() => ({ ways: [] as ('here' | 'pool')[] }));
@@ -36,10 +36,34 @@ describe('where signatures are verified', () => {
     expect(ways).toEqual(['here', 'here', 'here', 'here', 'here']);
   });
 
-  it('auto: on the pool while another request is under way, whatever that one waits for', async () => {
+  it('auto: on the pool once four requests are under way, whatever they wait for', async () => {
     const world = await aWarmWorld('auto');
     expect(await together(world, 8)).toEqual(Array.from({ length: 8 }, () => 'accepted'));
-    expect(ways.filter((way) => way === 'pool')).toHaveLength(7);
+    expect(ways).toEqual(['here', 'here', 'here', 'pool', 'pool', 'pool', 'pool', 'pool']);
+  });
+
+  it('auto: here while no more than three are', async () => {
+    const world = await aWarmWorld('auto');
+    expect(await together(world, 3)).toEqual(['accepted', 'accepted', 'accepted']);
+    expect(ways).toEqual(['here', 'here', 'here']);
+  });
+
+  it('auto: stays on the pool until one is left, and here until there are four again', async () => {
+    const { publicKey, privateKey } = aKey('ES256');
+    const input = Buffer.from('some data');
+    const check = () => signatures.check({ alg: 'ES256', key: publicKey }, input, signAs('ES256', privateKey, input));
+    const signatures = new SignatureVerifier('auto');
+    const step = async (change: 'enter' | 'leave', way: 'here' | 'pool') => {
+      signatures[change]();
+      ways.length = 0;
+      await check();
+      expect(ways).toEqual([way]);
+    };
+    for (const way of ['here', 'here', 'here', 'pool', 'pool'] as const) await step('enter', way);
+    for (const way of ['pool', 'pool', 'pool', 'here'] as const) await step('leave', way);
+    await step('enter', 'here');
+    await step('enter', 'here');
+    await step('enter', 'pool');
   });
 
   it.each<[string, CallParts | undefined, string]>([
