@@ -8,6 +8,7 @@ export default defineConfig({
     alias: [
       { find: /^nestjs-tab$/, replacement: lib('index.ts') },
       { find: /^nestjs-tab\/typeorm$/, replacement: lib('stores/typeorm/index.ts') },
+      { find: /^nestjs-tab\/terminus$/, replacement: lib('health/terminus/index.ts') },
       { find: /^nestjs-tab\/redis$/, replacement: lib('stores/redis/index.ts') },
       { find: /^nestjs-tab\/(passport|attestation|defender|testing)$/, replacement: lib('$1/index.ts') },
       { find: /^nestjs-tab\/defender\/(node|web|bridge)$/, replacement: lib('defender/$1/index.ts') },

@@ -1,6 +1,14 @@
 export { TabModule } from './tab.module.js';
 export type { TabModuleExtras } from './tab.module-definition.js';
-export type { TabAppOptions, TabEndpointOptions, TabOptions, TabOptionsFactory } from './tab-options.js';
+export type {
+  TabAppOptions,
+  TabEndpointOptions,
+  TabHealthOptions,
+  TabLimits,
+  TabOptions,
+  TabOptionsFactory,
+  TabProofKeyOptions,
+} from './tab-options.js';
 
 export { RequireTrust } from './decorators/require-trust.js';
 export { SkipTrust } from './decorators/skip-trust.js';
@@ -35,6 +43,8 @@ export type {
 export { NonceStore, type Volatility } from './nonces/nonce-store.js';
 export { memoryStores, type MemoryStoresOptions } from './stores/memory/index.js';
 export type { ProviderLookup, TabStores, TabStoresFactory } from './stores/stores.types.js';
+
+export { TabHealth, type HealthStatus, type TabHealthReport } from './health/tab-health.js';
 
 export { TabDecisions } from './telemetry/tab-decisions.js';
 export {
@@ -74,6 +84,7 @@ export type {
 export { ASSURANCE_LEVELS, type Assurance } from './trust/assurance.js';
 export { THREATS, type ThreatName } from './trust/threats.js';
 export type { AppClaim, PublicJwk, RuntimeEvidence, TabAlgorithm, TabClaims } from './token/claims.types.js';
+export type { TokenProof } from './token/proof-key-id.js';
 export type { SignatureMode } from './token/signature.js';
 
 export { TAB_ERROR_CODES, type TabErrorCode } from './errors/codes.js';

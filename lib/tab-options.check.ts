@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { attesterRegistry } from './attestation/registry.js';
 import { TabConfigError } from './errors/tab-error.js';
 import type { EnrolmentLimits } from './enrolment/enrolment.service.js';
+import { ClaimQuota } from './nonces/claim-quota.js';
 import type { TabAppOptions, TabOptions } from './tab-options.js';
 import { TAB_ALGORITHMS } from './token/algorithms.js';
 import { isAppId } from './token/claims.js';
@@ -130,8 +131,8 @@ export function readWindow(token: TabOptions['token'] = {}): TimeWindow {
 }
 
 /** The limits on unproven callers. */
-export function readLimits(limits: Partial<EnrolmentLimits> = {}): EnrolmentLimits {
-  checkMembers(limits, ['enrolmentsPerMinute', 'challengesPerMinute'], 'limits');
+export function readLimits(limits: TabOptions['limits'] = {}): EnrolmentLimits {
+  checkMembers(limits, ['enrolmentsPerMinute', 'challengesPerMinute', 'liveClaims'], 'limits');
   const enrolmentsPerMinute = readNumber('limits.enrolmentsPerMinute', limits.enrolmentsPerMinute, 60, 1, 1_000_000);
   const challengesPerMinute = readNumber(
     'limits.challengesPerMinute',
@@ -141,6 +142,18 @@ export function readLimits(limits: Partial<EnrolmentLimits> = {}): EnrolmentLimi
     4_000_000,
   );
   return { enrolmentsPerMinute, challengesPerMinute };
+}
+
+/** The bound on the live claims of one instance; undefined for none. */
+export function readClaimQuota({ liveClaims }: NonNullable<TabOptions['limits']> = {}): ClaimQuota | undefined {
+  if (liveClaims === undefined || liveClaims === false) return undefined;
+  return new ClaimQuota(readNumber('limits.liveClaims', liveClaims, 1, 1, 1_000_000));
+}
+
+/** Milliseconds that the health check waits for a store. */
+export function readHealthTimeout(health: TabOptions['health'] = {}): number {
+  checkMembers(health, ['timeout'], 'health');
+  return readNumber('health.timeout', health.timeout, 2000, 1, 60_000);
 }
 
 /** Where the credential is and what verifies it. */

@@ -39,6 +39,29 @@ export interface TabEndpointOptions {
   readonly decorators?: readonly ClassDecorator[];
 }
 
+/** Bounds on what callers may ask for, on one node. */
+export interface TabLimits extends EnrolmentLimits {
+  /**
+   * Live claims of one instance in the nonce store, 1 to 1,000,000; above, requests are `rate_limited`. Default false: no
+   * bound, since a busy service may be one instance. 3,000, about 12 requests a second, suits apps on people's phones.
+   */
+  readonly liveClaims: number | false;
+}
+
+/** The health check of the stores. */
+export interface TabHealthOptions {
+  /** Milliseconds after which a store that has not answered is down. Default 2000. */
+  readonly timeout?: number;
+}
+
+/** Proof keys: short-lived MAC keys for instances, so that not every request needs a signature (PROTOCOL section 10). */
+export interface TabProofKeyOptions {
+  /** Seconds that a key is good for. Default 300, 30 to 885. */
+  readonly lifetime?: number;
+  /** Requests for keys a minute from one network address, on one node. Default 600. */
+  readonly requestsPerMinute?: number;
+}
+
 /** Options of `TabModule.forRoot`. */
 export interface TabOptions {
   /** Origins that clients address: `https://host[:port][/prefix]`, the prefix being one that a gateway strips. http only for loopback. */
@@ -67,12 +90,19 @@ export interface TabOptions {
   readonly algorithms?: readonly TabAlgorithm[];
   /** Where signatures are verified. Default `'auto'`: on the main thread when idle, on the thread pool under load. */
   readonly signature?: SignatureMode;
+  /**
+   * Whether instances may trade a signature for a short-lived proof key; policies with `proof: 'signature'` take none. The keys are
+   * derived from `secrets`. Default false.
+   */
+  readonly proofKeys?: boolean | TabProofKeyOptions;
   /** Seconds: `lifetime` of a token, default 60, at most 120; `tolerance` of clocks, default 5, at most 15. */
   readonly token?: { readonly lifetime?: number; readonly tolerance?: number };
   /** Seconds that a challenge is good for. Default 300, 30 to 3600. */
   readonly challengeLifetime?: number;
-  /** Limits on callers that have proven nothing yet. Default 60 enrolments and four times as many challenges a minute and address. */
-  readonly limits?: Partial<EnrolmentLimits>;
+  /** Limits on callers. Default 60 enrolments and four times as many challenges a minute and address; 3,000 live claims of one instance. */
+  readonly limits?: Partial<TabLimits>;
+  /** The health check of the stores, see `TabHealth`. */
+  readonly health?: TabHealthOptions;
   /** Milliseconds after which a store that does not answer counts as unavailable. Default 5000. */
   readonly storeTimeout?: number;
   /** Instance keys kept imported. Default 10,000. */

@@ -11,7 +11,9 @@ import {
   checkSingleMachineDefault,
   readAlgorithms,
   readApps,
+  readClaimQuota,
   readCredential,
+  readHealthTimeout,
   readLimits,
   readNumber,
   readOrigins,
@@ -20,8 +22,10 @@ import {
   readWindow,
 } from './tab-options.check.js';
 import type { TabOptions } from './tab-options.js';
+import { readProofKeyLimits } from './tab-options.proof-keys.js';
 import { instrumentStores } from './telemetry/instrument-stores.js';
 import { Challenges } from './token/challenge.js';
+import { ProofKeys } from './token/proof-key.js';
 import type { Secret } from './token/secrets.js';
 import { SignatureVerifier } from './token/signature.js';
 import type { VerifierSettings } from './verifier/settings.js';
@@ -40,9 +44,11 @@ const OPTION_MEMBERS = [
   'signals',
   'algorithms',
   'signature',
+  'proofKeys',
   'token',
   'challengeLifetime',
   'limits',
+  'health',
   'storeTimeout',
   'keyCacheSize',
   'sweepInterval',
@@ -72,8 +78,12 @@ export class TabRuntime implements VerifierSettings, GuardSettings {
   readonly clock: () => number;
   readonly exposeDetail: boolean;
   readonly limits: EnrolmentLimits;
+  readonly quota: VerifierSettings['quota'];
+  readonly healthTimeout: number;
   readonly challengeLifetime: number;
   readonly sweepInterval: number;
+  readonly proofKeys: ProofKeys | undefined;
+  readonly proofKeyRequestsPerMinute: number;
   readonly #logger = new Logger('TabModule');
   readonly #secrets: [Secret, ...Secret[]];
   readonly #stores: TabStores | TabStoresFactory;
@@ -88,6 +98,8 @@ export class TabRuntime implements VerifierSettings, GuardSettings {
     this.window = readWindow(options.token);
     this.credential = readCredential(options.credential);
     this.limits = readLimits(options.limits);
+    this.quota = readClaimQuota(options.limits);
+    this.healthTimeout = readHealthTimeout(options.health);
     this.challengeLifetime = readNumber('challengeLifetime', options.challengeLifetime, 300, 30, 3600);
     this.storeTimeout = readNumber('storeTimeout', options.storeTimeout, 5000, 1, 60_000);
     this.keyCacheSize = readNumber('keyCacheSize', options.keyCacheSize, 10_000, 1, 10_000_000);
@@ -97,6 +109,9 @@ export class TabRuntime implements VerifierSettings, GuardSettings {
     this.exposeDetail = options.exposeDetail === true;
     this.clock = readClock(options.clock);
     this.#secrets = readSecrets(options.secrets, (message) => this.#logger.warn(message));
+    const { lifetime, requestsPerMinute } = readProofKeyLimits(options.proofKeys);
+    this.proofKeys = lifetime === undefined ? undefined : this.#proofKeysOf(lifetime);
+    this.proofKeyRequestsPerMinute = requestsPerMinute;
     this.#stores = options.stores ?? this.#defaultStores();
   }
 
@@ -127,6 +142,11 @@ export class TabRuntime implements VerifierSettings, GuardSettings {
     }
     await stores.nonces.open?.();
     this.#started = this.#startedWith(instrumentStores(stores));
+  }
+
+  #proofKeysOf(lifetime: number): ProofKeys {
+    const origin = this.origins.first.href;
+    return new ProofKeys({ secrets: this.#secrets, origin, lifetime, cacheSize: this.keyCacheSize });
   }
 
   #startedWith(stores: TabStores): Started {

@@ -6,11 +6,13 @@ import { TabInstances } from './bindings/tab-instances.js';
 import { TabSessions } from './bindings/tab-sessions.js';
 import { EndpointSettings } from './enrolment/endpoint-settings.js';
 import { EnrolmentService } from './enrolment/enrolment.service.js';
+import { ProofKeyService } from './enrolment/proof-keys.service.js';
 import { GuardSettings } from './guards/guard-settings.js';
 import { HttpPlatform } from './guards/http-platform.js';
 import { RequirementResolver } from './guards/requirement-resolver.js';
 import { StartupCheck } from './guards/startup-check.js';
 import { TabGuard } from './guards/tab.guard.js';
+import { TabHealth } from './health/tab-health.js';
 import { TAB_ENDPOINTS, TAB_OPTIONS } from './tab.constants.js';
 import { checkMembers } from './tab-options.check.js';
 import type { TabOptions } from './tab-options.js';
@@ -100,6 +102,11 @@ export const TAB_PROVIDERS: Provider[] = [
     useFactory: (runtime: TabRuntime) => new EnrolmentService(runtime, runtime.limits),
   },
   {
+    provide: ProofKeyService,
+    inject: [TabRuntime, RequirementResolver],
+    useFactory: (runtime: TabRuntime, { base }: RequirementResolver) => new ProofKeyService(runtime, base),
+  },
+  {
     provide: EndpointSettings,
     inject: [TAB_ENDPOINTS, TabRuntime],
     useFactory: (prefix: string, runtime: TabRuntime) => new EndpointSettings(prefix, runtime),
@@ -120,6 +127,11 @@ export const TAB_PROVIDERS: Provider[] = [
     inject: [TabRuntime, TabDecisions],
     useFactory: (runtime: TabRuntime, decisions: TabDecisions) => new TabSweeper(runtime, decisions),
   },
+  {
+    provide: TabHealth,
+    inject: [TabRuntime],
+    useFactory: (runtime: TabRuntime) => new TabHealth(runtime, (message) => new Logger('TabHealth').warn(message)),
+  },
   TabGuard,
 ];
 
@@ -131,6 +143,7 @@ export const TAB_EXPORTS = [
   TabInstances,
   TabSessions,
   TabDecisions,
+  TabHealth,
   TabRuntime,
   GuardSettings,
   RequirementResolver,

@@ -11,6 +11,7 @@ const LAZY = [
   'passport',
   'passport-custom',
   '@nestjs/passport',
+  '@nestjs/terminus',
   'pg',
   'mysql2',
   'better-sqlite3',

@@ -10,6 +10,7 @@ const NEST_11 = {
   '@nestjs/passport': '^11',
   '@nestjs/platform-express': '^11',
   '@nestjs/platform-fastify': '^11',
+  '@nestjs/terminus': '^11',
   '@nestjs/testing': '^11',
   '@nestjs/typeorm': '^11.0.2',
 };

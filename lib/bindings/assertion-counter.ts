@@ -6,17 +6,31 @@ import { callStore } from './store-call.js';
 /** Attempts to write against concurrent changes of the same instance. */
 const WRITE_ATTEMPTS = 5;
 
+/** Whether it is a number that devices count with. */
+export function isCounter(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
 /** The highest counter of an assertion that the instance has shown; 0 before any. */
 export function assertionCounterOf({ attestationClaims }: Pick<AppInstance, 'attestationClaims'>): number {
   const counter = attestationClaims['assertionCounter'];
-  return typeof counter === 'number' && Number.isSafeInteger(counter) ? counter : 0;
+  return isCounter(counter) ? counter : 0;
+}
+
+/** Whether it is the attestation that the assertion was judged by; two may be of one second. */
+function isSameAttestation(current: AppInstance, judged: AppInstance): boolean {
+  return (
+    current.attestedAt === judged.attestedAt &&
+    current.format === judged.format &&
+    current.attestationClaims['keyId'] === judged.attestationClaims['keyId']
+  );
 }
 
 /**
  * Raises the stored counter to `counter`, by compare-and-set on the revision of the instance: of two requests with one
  * counter, one wins, on whatever node. A change under way (a suspension, another counter) is looked at before the next try.
  *
- * @returns false when the stored counter is no longer below, or the instance has lost its access or its attestation meanwhile
+ * @returns false when it is no counter, the stored one is no longer below, or the instance has lost its access or its attestation meanwhile
  * @throws TabError `store_unavailable`
  */
 export async function raiseAssertionCounter(
@@ -25,9 +39,11 @@ export async function raiseAssertionCounter(
   instance: AppInstance,
   counter: number,
 ): Promise<boolean> {
+  // Ensures that what is kept can be compared with what comes next.
+  if (!isCounter(counter)) return false;
   let current: AppInstance | undefined = instance;
   for (let attempt = 0; attempt < WRITE_ATTEMPTS; attempt += 1) {
-    if (current?.status !== 'active' || current.attestedAt !== instance.attestedAt) return false;
+    if (current?.status !== 'active' || !isSameAttestation(current, instance)) return false;
     if (assertionCounterOf(current) >= counter) return false;
     const { revision, attestationClaims }: AppInstance = current;
     const raised = {

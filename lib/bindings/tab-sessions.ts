@@ -4,6 +4,7 @@ import { refusalHeaders } from '../errors/answer.js';
 import { TabError } from '../errors/tab-error.js';
 import { TabException } from '../errors/tab-exception.js';
 import type { Challenges } from '../token/challenge.js';
+import { signatureNeeded } from '../token/signature-needed.js';
 import { provenanceOf, type TrustContext, type TrustProvenance, type VerifiedTrust } from '../trust/trust-context.js';
 import type { AppInstance, BoundSession, Ending } from './binding.types.js';
 import { checkSessionStart, credentialHashOf, newSession, type SessionStart } from './session-start.js';
@@ -56,6 +57,8 @@ export class TabSessions {
    */
   async bind(trust: TrustContext, start: SessionStart): Promise<BoundSession> {
     return this.#answering(trust, async (verified, provenance) => {
+      // Whoever found a proof key must not make a session of it, which lasts longer.
+      if (verified.proof !== 'signature') throw signatureNeeded('session start under a proof key');
       checkSessionStart(start, provenance, this.#settings.verifiesCredentials);
       const session = newSession(verified.instance.id, start, this.#now());
       const outcome = await callBindings(this.#settings, (store) => store.bind(session));

@@ -7,7 +7,7 @@ import { NO_ATTESTATION } from './known-key-rules.js';
 export interface TabConfiguration {
   readonly version: 1;
   /** Absolute URLs. */
-  readonly endpoints: { readonly challenge: string; readonly instances: string };
+  readonly endpoints: { readonly challenge: string; readonly instances: string; readonly proofKeys?: string };
   readonly algs: readonly TabAlgorithm[];
   readonly proofKeys: boolean;
   readonly tokenLifetime: number;
@@ -33,11 +33,16 @@ export function tabConfiguration(
   path: string,
 ): TabConfiguration {
   const base = settings.origins.select(authority).href + path;
+  const proofKeys = settings.proofKeys !== undefined;
   return {
     version: 1,
-    endpoints: { challenge: `${base}/challenge`, instances: `${base}/instances` },
+    endpoints: {
+      challenge: `${base}/challenge`,
+      instances: `${base}/instances`,
+      ...(proofKeys && { proofKeys: `${base}/proof-keys` }),
+    },
     algs: [...settings.algorithms],
-    proofKeys: false,
+    proofKeys,
     tokenLifetime: settings.window.lifetime,
     tokenMaxBytes: TOKEN_MAX_BYTES,
     challengeLifetime: settings.challengeLifetime,

@@ -4,6 +4,7 @@ import {
   Get,
   HttpCode,
   Inject,
+  NotFoundException,
   Post,
   Req,
   Res,
@@ -16,7 +17,14 @@ import { SkipTrust } from '../decorators/skip-trust.js';
 import { TabError } from '../errors/tab-error.js';
 import { GuardSettings } from '../guards/guard-settings.js';
 import { accept, refusal } from '../guards/http-answer.js';
-import { addressOf, setReplyHeader, tabRequestOf, type HttpReply, type HttpRequest } from '../guards/http-exchange.js';
+import {
+  addressOf,
+  routeOf,
+  setReplyHeader,
+  tabRequestOf,
+  type HttpReply,
+  type HttpRequest,
+} from '../guards/http-exchange.js';
 import { BINDS_BODY } from '../guards/startup-check.js';
 import { TabDecisions } from '../telemetry/tab-decisions.js';
 import { DEFAULT_REQUIREMENT, type TrustRequirement } from '../trust/requirement.js';
@@ -25,13 +33,18 @@ import { TabVerifier } from '../verifier/tab-verifier.js';
 import { tabConfiguration, type TabConfiguration } from './discovery.js';
 import { EndpointSettings } from './endpoint-settings.js';
 import { EnrolmentService, type Enrolled } from './enrolment.service.js';
+import { ProofKeyService, type ProofKeyAnswer } from './proof-keys.service.js';
 
-/** A client may always retire itself, whatever its runtime looks like; its token is otherwise checked as any. */
-const RETIREMENT: TrustRequirement = { ...DEFAULT_REQUIREMENT, session: 'none' };
+/**
+ * A client may always retire itself, whatever its runtime looks like; its token is otherwise checked as any. By the instance
+ * key: what cannot be undone is not for whoever found a proof key.
+ */
+const RETIREMENT: TrustRequirement = { ...DEFAULT_REQUIREMENT, session: 'none', proof: 'signature' };
 
-/** The endpoints of PROTOCOL sections 4 and 5; `endpointsController` gives them their paths. */
+/** The endpoints of PROTOCOL sections 4, 5 and 10; `endpointsController` gives them their paths. */
 abstract class Endpoints {
   @Inject(EnrolmentService) protected readonly enrolment!: EnrolmentService;
+  @Inject(ProofKeyService) protected readonly proofKeys!: ProofKeyService;
   @Inject(TabVerifier) protected readonly verifier!: TabVerifier;
   @Inject(TabDecisions) protected readonly decisions!: TabDecisions;
   @Inject(GuardSettings) protected readonly settings!: GuardSettings;
@@ -71,6 +84,25 @@ abstract class Endpoints {
     if (!verification.accepted) throw refusal(reply, verification.error, decision.id, this.settings, nextChallenge);
     accept(request, reply, verification);
     await this.answering(request, reply, () => this.enrolment.retire(verification.context.instance.id));
+  }
+
+  @Post('proof-keys')
+  @HttpCode(201)
+  @SetMetadata(BINDS_BODY, true)
+  async proofKey(@Req() request: HttpRequest, @Res({ passthrough: true }) reply: HttpReply): Promise<ProofKeyAnswer> {
+    if (!this.proofKeys.enabled) throw new NotFoundException();
+    await this.answering(request, reply, async () => this.proofKeys.count(addressOf(request)));
+    const tabRequest = tabRequestOf(request);
+    const verification = await this.verifier.verify(tabRequest, this.proofKeys.requirement, {
+      route: routeOf(request),
+    });
+    const { decision, nextChallenge } = verification;
+    if (!verification.accepted) throw refusal(reply, verification.error, decision.id, this.settings, nextChallenge);
+    accept(request, reply, verification);
+    const { id } = verification.context.instance;
+    const answer = await this.answering(request, reply, () => this.proofKeys.issue(id, tabRequest.content));
+    setReplyHeader(reply, 'Cache-Control', 'no-store');
+    return answer;
   }
 
   /** Runs `work`; a refusal is recorded and answered as PROTOCOL section 7 says. */

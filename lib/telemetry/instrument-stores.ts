@@ -19,7 +19,7 @@ import { NonceStore, type Volatility } from '../nonces/nonce-store.js';
 import type { TabStores } from '../stores/stores.types.js';
 import { measureStore } from './metrics.js';
 
-/** Calls of one store that may be without an answer: about 20 MB of what waits in the pool of a database that hangs. */
+/** Calls of one store that may be without an answer: about 25 MB of what waits in the pool of a database that hangs. */
 const MAX_OPEN = 10_000;
 
 /** The same stores, whose calls on the way of a request are measured (`tab.store.duration`) and bounded. Nothing else changes. */

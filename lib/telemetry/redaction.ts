@@ -23,6 +23,7 @@ const MEMBERS: Readonly<Record<keyof TrustDecision, { kind: Kind; optional?: tru
   route: { kind: 'text', optional: true },
   handler: { kind: 'text', optional: true },
   instanceId: { kind: 'key', optional: true },
+  proof: { kind: 'text', optional: true },
   appId: { kind: 'text', optional: true },
   appVersion: { kind: 'text', optional: true },
   sessionId: { kind: 'key', optional: true },
@@ -43,6 +44,8 @@ const BLANK = { method: '', path: '', threats: [], flags: [], watched: [], durat
 /** Compact JOSE: three or more segments, or the beginning of one that was cut off. The look-behind keeps it linear. */
 const COMPACT = /(?<![\w-])(?:ey[JA][\w-]{13,}(?:\.[\w-]*)*|[\w-]{16,}(?:\.[\w-]{16,}){2,})/g;
 const HIDDEN = '[token]';
+/** What `COMPACT` matches at least: `ey`, one more, and thirteen. */
+const SHORTEST_TOKEN = 16;
 
 /**
  * The record as it may be seen: known members only, frozen, without anything that looks like a token, a path being able to
@@ -56,12 +59,25 @@ export function redactDecision(
   const { id, at, outcome, enforced, category, code } = decision;
   const fixed = { id, at, outcome, enforced, category, ...(code !== undefined && { code }) };
   try {
+    if (redact === undefined && isCleanAlready(decision)) return Object.freeze(decision);
     const shown = redact === undefined ? decision : callHook(redact, decision);
     return Object.freeze(Object.assign(knownMembers(shown, code === undefined), fixed));
   } catch (error) {
     onFailure(error);
     return Object.freeze({ ...BLANK, ...fixed });
   }
+}
+
+/** Whether a decision may be kept as it is: most of ours have nothing to take out, and a copy costs every request. */
+function isCleanAlready(decision: TrustDecision): boolean {
+  for (const name in decision) {
+    const kind = KNOWN.get(name)?.kind;
+    const value: unknown = decision[name as keyof TrustDecision];
+    if (kind === undefined || value === undefined) return false;
+    if (kind === 'text' && (typeof value !== 'string' || withoutTokens(value) !== value)) return false;
+    if (kind === 'names' && !(Array.isArray(value) && value.length === 0 && Object.isFrozen(value))) return false;
+  }
+  return true;
 }
 
 /** The hook gets a copy: what it does to it must not change the decision that the guard acts on. */
@@ -109,6 +125,7 @@ function checked(kind: Kind, value: unknown): unknown {
 
 function withoutTokens(value: string): string {
   // Most texts cannot match, and this is on the way of every request.
+  if (value.length < SHORTEST_TOKEN) return value;
   if (!value.includes('ey') && value.indexOf('.') === value.lastIndexOf('.')) return value;
   return value.replace(COMPACT, HIDDEN);
 }

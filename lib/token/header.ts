@@ -2,13 +2,25 @@ import { TabError } from '../errors/tab-error.js';
 import { isBase64url } from './base64url.js';
 import { ENROL_TOKEN_TYPE, TOKEN_TYPE, type TabAlgorithm } from './claims.types.js';
 import { isJsonObject, type JsonObject } from './json.js';
+import { PROOF_KEY_ALGORITHM, readProofKeyId, type ProofKeyId } from './proof-key-id.js';
 
-/** The header of a request token. */
-export interface TokenHeader {
+/** The header of a request token that the instance key signed. */
+export interface SignedTokenHeader {
   readonly alg: TabAlgorithm;
   /** The instance id. */
   readonly kid: string;
 }
+
+/** The header of a request token under a proof key. */
+export interface MacTokenHeader {
+  readonly alg: typeof PROOF_KEY_ALGORITHM;
+  /** Names the instance and the proof key. */
+  readonly kid: string;
+  readonly proofKey: ProofKeyId;
+}
+
+/** The header of a request token; `alg` tells which. */
+export type TokenHeader = SignedTokenHeader | MacTokenHeader;
 
 /** The header of an enrolment token. */
 export interface EnrolTokenHeader {
@@ -58,12 +70,37 @@ function readInstanceId(header: JsonObject): string {
   return kid;
 }
 
-/** Reads the header of a request token (PROTOCOL section 2); members it does not know are ignored. */
-export function readTokenHeader(header: JsonObject, allowed: ReadonlySet<TabAlgorithm>): TokenHeader {
+/** Reads a `kid` under HS256. @throws TabError `unsupported_alg` when it is an instance id: no instance key is a MAC key */
+function readMacHeader(header: JsonObject): MacTokenHeader {
+  const proofKey = typeof header.kid === 'string' ? readProofKeyId(header.kid) : undefined;
+  if (proofKey !== undefined) return { alg: PROOF_KEY_ALGORITHM, kid: proofKey.text, proofKey };
+  readInstanceId(header);
+  throw new TabError('unsupported_alg', 'alg is for proof keys only');
+}
+
+/**
+ * Reads the header of a request token (PROTOCOL section 2); members it does not know are ignored.
+ *
+ * @param proofKeys whether tokens under proof keys are taken (PROTOCOL section 10); default false
+ */
+export function readTokenHeader(
+  header: JsonObject,
+  allowed: ReadonlySet<TabAlgorithm>,
+  proofKeys = false,
+): TokenHeader {
   checkType(header, TOKEN_TYPE);
   refuseMembers(header, ['jwk', ...REFUSED_MEMBERS]);
+  if (proofKeys && header.alg === PROOF_KEY_ALGORITHM) return readMacHeader(header);
   const alg = readAlgorithm(header, allowed);
+  // Ensures that HS256 is the only algorithm of a `kid` that names a proof key.
+  if (proofKeys && typeof header.kid === 'string' && readProofKeyId(header.kid) !== undefined)
+    throw new TabError('unsupported_alg', 'alg is not that of proof keys');
   return { alg, kid: readInstanceId(header) };
+}
+
+/** The instance that a token claims to be of. */
+export function instanceIdOf(header: TokenHeader): string {
+  return header.alg === PROOF_KEY_ALGORITHM ? header.proofKey.instanceId : header.kid;
 }
 
 /** Reads the header of an enrolment token: the key itself instead of its id (PROTOCOL section 5). */

@@ -57,6 +57,14 @@ export interface RemoteSigningKey {
   sign(data: Uint8Array): Promise<Uint8Array>;
 }
 
+/** A short-lived MAC key that the server gave to the instance (PROTOCOL section 10). */
+export interface ProofKey {
+  /** Instance id, `~`, and what the server derives the key from. */
+  readonly kid: string;
+  /** For HMAC with SHA-256, not extractable. */
+  readonly key: CryptoKey;
+}
+
 /** What an attestation covers at enrolment (PROTOCOL section 5). */
 export interface EnrolmentFacts {
   /** Scheme and authority of `htu`. */
@@ -115,6 +123,11 @@ export async function mintToken(key: SigningKey, claims: TabClaims): Promise<str
   return sign(key, { typ: TOKEN_TYPE, alg: key.algorithm, kid: await thumbprint(key.publicKey) }, claims);
 }
 
+/** A request token under a proof key. @throws RangeError when the token would exceed 4,096 bytes */
+export async function mintMacToken({ kid, key }: ProofKey, claims: TabClaims): Promise<string> {
+  return sign({ privateKey: key }, { typ: TOKEN_TYPE, alg: 'HS256', kid }, claims);
+}
+
 /**
  * An enrolment token: as a request token, but `typ` `tab-enroll+jwt` and the public key itself instead of `kid`.
  * @throws RangeError when the token would exceed 4,096 bytes
@@ -156,7 +169,11 @@ export function publicMembers(jwk: PublicJwk): PublicJwk {
   }
 }
 
-async function sign(key: SigningKey, header: { alg: string; [name: string]: unknown }, claims: TabClaims) {
+async function sign(
+  key: RemoteSigningKey | Pick<WebCryptoSigningKey, 'privateKey'>,
+  header: { alg: string; [name: string]: unknown },
+  claims: TabClaims,
+) {
   const payload = utf8.encode(JSON.stringify(claims));
   const token = await ('sign' in key
     ? signRemotely(key, header, payload)

@@ -1,6 +1,7 @@
 import { withDeadline } from '../errors/deadline.js';
 import { TabError } from '../errors/tab-error.js';
 import type { RuntimeEvidence } from '../token/claims.types.js';
+import type { TokenProof } from '../token/proof-key-id.js';
 import type { AppraisedInstance } from './appraisal.types.js';
 
 /** What a rule may look at besides the evidence. All of it has been verified. */
@@ -8,6 +9,8 @@ export interface AppraisalContext {
   /** The app as the token names it. */
   readonly app: { readonly id: string; readonly version: string };
   readonly instance: AppraisedInstance;
+  /** Whether the instance key itself signed, or a proof key of the instance was used (`'mac'`). */
+  readonly proof: TokenProof;
   /** Subject of the bound session, where the requirement asks for one. */
   readonly subject: string | undefined;
   readonly method: string;

@@ -1,8 +1,10 @@
 import { TabError } from '../errors/tab-error.js';
 import type { TabClaims } from '../token/claims.types.js';
+import type { TokenProof } from '../token/proof-key-id.js';
+import { signatureNeeded } from '../token/signature-needed.js';
 import { isAtLeastVersion } from '../token/version.js';
 import type { Appraisal, AppraisalInput, AppraisedInstance } from './appraisal.types.js';
-import { currentAssurance, meetsAssurance, type Assurance } from './assurance.js';
+import { assuranceUnder, currentAssurance, meetsAssurance, type Assurance } from './assurance.js';
 import { isBlockedVersion } from './blocked-version.js';
 import { CONTRADICTION, findingsOf } from './contradiction.js';
 import { gradeOf } from './grades.js';
@@ -16,6 +18,11 @@ function denied(detail: string, options: ConstructorParameters<typeof TabError>[
 
 function stepUp(detail: string, maxAge?: number): TabError {
   return new TabError('step_up_required', detail, { hints: { requirement: 'attestation', maxAge } });
+}
+
+/** Ensures that the instance key itself signed, where the policy asks for that. */
+export function checkProof(proof: TokenProof, requirement: Pick<TrustRequirement, 'proof'>): void {
+  if (requirement.proof === 'signature' && proof !== 'signature') throw signatureNeeded('policy asks for a signature');
 }
 
 /** Ensures that the evidence was measured for this use. */
@@ -96,9 +103,11 @@ function checkAttestation({ instance, now }: AppraisalInput, requirement: TrustR
 }
 
 /** Ensures that the key is protected well enough; where it was until its attestation expired, attesting again mends it. */
-function checkAssurance({ instance, now }: AppraisalInput, required: Assurance): Assurance {
-  const assurance = currentAssurance(instance, now);
+function checkAssurance({ instance, now, proof }: AppraisalInput, required: Assurance): Assurance {
+  const assurance = assuranceUnder(proof, instance, now);
   if (meetsAssurance(assurance, required)) return assurance;
+  if (meetsAssurance(currentAssurance(instance, now), required))
+    throw signatureNeeded('assurance is beyond a proof key');
   if (meetsAssurance(instance.assurance, required)) throw stepUp('attestation has expired');
   throw denied('assurance is too low');
 }
@@ -110,6 +119,8 @@ function checkAssurance({ instance, now }: AppraisalInput, required: Assurance):
  */
 export function appraise(input: AppraisalInput, requirement: TrustRequirement): Appraisal {
   const { runtime } = requirement;
+  // First: whoever holds a proof key is not told what else such a policy looks for.
+  checkProof(input.proof, requirement);
   checkAge(input.claims, runtime.maxAge);
   const { flags, watched } = checkFindings(input, runtime);
   checkProbes(input, runtime.require);

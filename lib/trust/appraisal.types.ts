@@ -1,4 +1,5 @@
 import type { TabClaims } from '../token/claims.types.js';
+import type { TokenProof } from '../token/proof-key-id.js';
 import type { Assurance } from './assurance.js';
 
 /** What appraisal knows about the app: the part of its registration that policies refer to. */
@@ -24,6 +25,8 @@ export interface AppraisedInstance {
 /** Everything that is judged; all of it proven by the steps before. */
 export interface AppraisalInput {
   readonly claims: TabClaims;
+  /** What the token was made with. */
+  readonly proof: TokenProof;
   readonly app: AppraisedApp;
   readonly instance: AppraisedInstance;
   /** Version ranges that operators have blocked for this app. */
@@ -38,6 +41,6 @@ export interface Appraisal {
   readonly flags: readonly string[];
   /** Those of them that the policy only watches for. */
   readonly watched: readonly string[];
-  /** The assurance of the instance key as it counts now. */
+  /** The assurance as it counts now, and for this token. */
   readonly assurance: Assurance;
 }

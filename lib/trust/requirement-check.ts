@@ -87,6 +87,7 @@ const MEMBERS: Readonly<Record<keyof TrustRequirement, Check>> = {
   runtime: (value, where) => checkObject(value, RUNTIME, where),
   body: flag,
   challenge: oneOf(['none', 'recent', 'single-use']),
+  proof: oneOf(['any', 'signature']),
   headers: listOf((name) => FIELD_NAME.test(name), "lower-case header names such as 'idempotency-key'"),
   mode: oneOf(['enforce', 'monitor']),
   onBreach: oneOf(['reject', 'revoke-session', 'suspend', 'revoke-instance']),

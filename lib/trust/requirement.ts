@@ -53,6 +53,8 @@ export interface TrustRequirement {
   readonly body: boolean;
   /** `'recent'` (default): a server challenge. `'single-use'`: one that is spent with the token. `'none'`: no challenge. */
   readonly challenge: 'none' | 'recent' | 'single-use';
+  /** `'signature'`: the instance key itself must have signed. `'any'` (default): a proof key will do, where the module has them. */
+  readonly proof: 'any' | 'signature';
   /** Lower-case names of headers that must be bound (`hd`). Default none. */
   readonly headers: readonly string[];
   /** `'monitor'` lets through what would be refused, with `TAB-Monitor`, and records it. Default: the module's `mode`. */
@@ -89,6 +91,7 @@ export const DEFAULT_REQUIREMENT: TrustRequirement = {
   },
   body: true,
   challenge: 'recent',
+  proof: 'any',
   headers: [],
   mode: 'enforce',
   onBreach: 'reject',

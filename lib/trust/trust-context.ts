@@ -1,5 +1,6 @@
 import type { TabErrorCode } from '../errors/codes.js';
 import type { RuntimeEvidence } from '../token/claims.types.js';
+import type { TokenProof } from '../token/proof-key-id.js';
 import type { Assurance } from './assurance.js';
 
 /** A verified request, as handlers see it through `@Trust()`. */
@@ -13,7 +14,7 @@ export interface VerifiedTrust {
     /** The running version, as the token said. */
     readonly appVersion: string;
     readonly platform: string;
-    /** As it counts now: `none` once the attestation has expired. */
+    /** As it counts now: `none` once the attestation has expired, `software` at most under a proof key. */
     readonly assurance: Assurance;
     readonly format: string;
   };
@@ -21,6 +22,8 @@ export interface VerifiedTrust {
   readonly session: { readonly id: string; readonly subject: string; readonly expiresAt: number } | undefined;
   /** The subject of the session. */
   readonly subject: string | undefined;
+  /** Whether the instance key itself signed, or a proof key of the instance was used (`'mac'`). */
+  readonly proof: TokenProof;
   readonly evidence: RuntimeEvidence;
   /** Threats found that the policy let through. */
   readonly flags: readonly string[];

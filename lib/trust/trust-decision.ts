@@ -1,4 +1,5 @@
 import type { TabErrorCode } from '../errors/codes.js';
+import type { TokenProof } from '../token/proof-key-id.js';
 import type { BreachAction } from './requirement.js';
 
 /** How operators sort decisions: who is out there, and what do they send? */
@@ -33,6 +34,8 @@ export interface TrustDecision {
   readonly handler?: string;
   /** What was proven; a member is set only once the check behind it has passed. */
   readonly instanceId?: string;
+  /** Whether the instance key itself signed, or a proof key of the instance was used (`'mac'`). */
+  readonly proof?: TokenProof;
   readonly appId?: string;
   readonly appVersion?: string;
   readonly sessionId?: string;

@@ -3,8 +3,8 @@ import { TabError } from '../errors/tab-error.js';
 import type { TabRequest } from '../token/request.js';
 import { applyRules, type AppraisalContext } from '../trust/appraisal-rule.js';
 import type { Appraisal } from '../trust/appraisal.types.js';
-import { appraise } from '../trust/appraisal.js';
-import { currentAssurance } from '../trust/assurance.js';
+import { appraise, checkProof } from '../trust/appraisal.js';
+import { assuranceUnder } from '../trust/assurance.js';
 import type { TrustRequirement } from '../trust/requirement.js';
 import { checkSuspendOn, type BreachResponder } from './breach.js';
 import type { ClaimOutcome } from './claim-step.js';
@@ -29,19 +29,25 @@ export interface AppraiseStep {
 
 function ruleContext({ request, authentic, instance, session, now }: AppraiseStep): AppraisalContext {
   const { id, ver } = authentic.claims.app;
+  const { proof } = authentic;
   const { method } = request;
   const path = pathOf(request.target);
-  return { app: { id, version: ver }, instance, subject: session?.subject, method, path, now };
+  return { app: { id, version: ver }, instance, proof, subject: session?.subject, method, path, now };
 }
 
-async function judge(step: AppraiseStep, app: RegisteredApp, timeout: number): Promise<Appraisal> {
+/** Waits only where rules of the application are asked. */
+function judge(step: AppraiseStep, app: RegisteredApp, timeout: number): Appraisal | Promise<Appraisal> {
   const { authentic, bindings, instance, now, requirement } = step;
-  const { claims } = authentic;
+  const { claims, proof } = authentic;
   if (requirement.mode === 'enforce') checkSuspendOn({ authentic, app, instance });
   const blockedVersions = bindings.blockedVersions ?? [];
-  const appraisal = appraise({ claims, app, instance, blockedVersions, now }, requirement);
-  if (requirement.appraise.length === 0) return appraisal;
-  const flags = await applyRules(requirement.appraise, claims.rt, ruleContext(step), timeout);
+  const appraisal = appraise({ claims, proof, app, instance, blockedVersions, now }, requirement);
+  return requirement.appraise.length === 0 ? appraisal : askRules(step, appraisal, timeout);
+}
+
+async function askRules(step: AppraiseStep, appraisal: Appraisal, timeout: number): Promise<Appraisal> {
+  const { authentic, requirement } = step;
+  const flags = await applyRules(requirement.appraise, authentic.claims.rt, ruleContext(step), timeout);
   return { ...appraisal, flags: [...appraisal.flags, ...flags] };
 }
 
@@ -70,7 +76,18 @@ export async function appraiseStep(
   }
 }
 
-/** For a client that retires: whatever its runtime looks like, it may always give its key up. */
-export function withoutAppraisal(instance: AppInstance, now: number): Appraisal {
-  return { flags: [], watched: [], assurance: currentAssurance(instance, now) };
+/**
+ * For a client that retires: whatever its runtime looks like, it may always give its key up. That it is the holder of the key
+ * who does is asked all the same.
+ *
+ * @throws TabError `step_up_required`
+ */
+export function withoutAppraisal(
+  { proof }: AuthenticToken,
+  instance: AppInstance,
+  requirement: TrustRequirement,
+  now: number,
+): Appraisal {
+  checkProof(proof, requirement);
+  return { flags: [], watched: [], assurance: assuranceUnder(proof, instance, now) };
 }

@@ -31,7 +31,9 @@ function readAssertion(request: TabRequest): Buffer {
 
 /** SHA-256 of the compact token: what ties the assertion to this very request. */
 function tokenHash(request: TabRequest): Buffer {
-  const [token = ''] = request.headers.values(TOKEN_FIELD);
+  const [token] = request.headers.values(TOKEN_FIELD);
+  // Ensures that an assertion over nothing does not pass where a token travels in another way.
+  if (token === undefined) return refuse('assertion has no token to cover');
   return createHash('sha256').update(token).digest();
 }
 

@@ -10,6 +10,7 @@ import {
 import type { AuthenticChallenge } from '../token/challenge.js';
 import type { TabClaims } from '../token/claims.types.js';
 import { checkCredentialHash, findCredential } from '../token/credential.js';
+import { instanceIdOf } from '../token/header.js';
 import type { TabRequest } from '../token/request.js';
 import { parseTarget } from '../token/target.js';
 import { checkExpiry, checkIssuedAt, checkRestartFence } from '../token/time-window.js';
@@ -47,7 +48,8 @@ function bindToChallenge(
   settings: VerifierSettings,
   now: number,
 ): AuthenticChallenge | undefined {
-  if (requirement.challenge !== 'none') return settings.challenges.check(claims.nonce, 'request', now, header.kid);
+  if (requirement.challenge !== 'none')
+    return settings.challenges.check(claims.nonce, 'request', now, instanceIdOf(header));
   // Without a challenge only the time of issue tells a token of the store's former life from one of this.
   const { volatility } = settings.nonces;
   if (volatility !== undefined) checkRestartFence(claims, now, volatility.startedAt);

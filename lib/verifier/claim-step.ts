@@ -9,14 +9,33 @@ import type { VerificationRun } from './verification.js';
 /** What came of spending a token. */
 export type ClaimOutcome = 'won' | 'challenge_spent' | 'jti_spent';
 
+/** One key to claim, and the instance whose signature it comes from. */
+interface ProvenClaim {
+  readonly key: string;
+  readonly expiresAt: number;
+  readonly instanceId: string;
+}
+
 /** Claims one key, once for the request, however many guards ask. */
-function claimOnce(key: string, expiresAt: number, settings: VerifierSettings, run: VerificationRun): Promise<boolean> {
-  let claim = run.claims.get(key);
+function claimOnce(wanted: ProvenClaim, settings: VerifierSettings, run: VerificationRun): Promise<boolean> {
+  let claim = run.claims.get(wanted.key);
   if (claim === undefined) {
-    claim = callStore('nonce store', settings.storeTimeout, () => settings.nonces.claim(key, expiresAt));
-    run.claims.set(key, claim);
+    claim = claimWithinQuota(wanted, settings, run.now);
+    run.claims.set(wanted.key, claim);
   }
   return claim;
+}
+
+/** Ensures that one instance does not fill the store; only what may be live counts, so copies of a token use up nothing. */
+async function claimWithinQuota(
+  { key, expiresAt, instanceId }: ProvenClaim,
+  { nonces, quota, storeTimeout }: VerifierSettings,
+  now: number,
+): Promise<boolean> {
+  quota?.take(instanceId, expiresAt, now);
+  const first = await callStore('nonce store', storeTimeout, () => nonces.claim(key, expiresAt));
+  if (first === false) quota?.release(instanceId, expiresAt);
+  return first;
 }
 
 /**
@@ -31,12 +50,13 @@ async function spend(
   run: VerificationRun,
 ): Promise<ClaimOutcome> {
   if (requirement.challenge === 'single-use' && challenge !== undefined) {
-    const key = challengeClaimKey(challenge.text);
+    const expiresAt = challenge.expiresAt + CHALLENGE_KEPT;
     // First, and alone: copies of one token that raced for two keys could win one each, and none would be accepted.
-    const fresh = await claimOnce(key, challenge.expiresAt + CHALLENGE_KEPT, settings, run);
+    const fresh = await claimOnce({ key: challengeClaimKey(challenge.text), expiresAt, instanceId }, settings, run);
     if (fresh !== true) return 'challenge_spent';
   }
-  const first = await claimOnce(jtiClaimKey(instanceId, claims.jti), claims.iat + JTI_KEPT, settings, run);
+  const key = jtiClaimKey(instanceId, claims.jti);
+  const first = await claimOnce({ key, expiresAt: claims.iat + JTI_KEPT, instanceId }, settings, run);
   return first === true ? 'won' : 'jti_spent';
 }
 

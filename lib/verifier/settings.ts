@@ -1,9 +1,11 @@
 import type { Attester } from '../attestation/attester.js';
 import type { BindingStore } from '../bindings/binding-store.js';
+import type { ClaimQuota } from '../nonces/claim-quota.js';
 import type { NonceStore } from '../nonces/nonce-store.js';
 import type { Challenges } from '../token/challenge.js';
 import type { TabAlgorithm } from '../token/claims.types.js';
 import type { Origins } from '../token/origins.js';
+import type { ProofKeys } from '../token/proof-key.js';
 import type { SignatureVerifier } from '../token/signature.js';
 import type { TimeWindow } from '../token/time-window.js';
 
@@ -56,8 +58,12 @@ export interface VerifierSettings {
   readonly window: TimeWindow;
   readonly challenges: Challenges;
   readonly signatures: SignatureVerifier;
+  /** Undefined: tokens are taken under instance keys only. */
+  readonly proofKeys?: ProofKeys;
   readonly credential: CredentialSettings;
   readonly nonces: NonceStore;
+  /** Bounds the live claims of one instance; without it they are not. */
+  readonly quota?: ClaimQuota;
   readonly bindings: BindingStore;
   /** Milliseconds after which a store that has not answered counts as unavailable. */
   readonly storeTimeout: number;

@@ -4,6 +4,7 @@ import type { TabClaims } from '../token/claims.types.js';
 import type { RequestCredential } from '../token/credential.js';
 import type { TrustRequirement } from '../trust/requirement.js';
 import type { CredentialFacts } from './settings.js';
+import type { AuthenticToken } from './steps.types.js';
 
 const SESSION_ID = /^[A-Za-z0-9_-]{22,64}$/;
 
@@ -12,9 +13,13 @@ export function sessionIdOf(claims: TabClaims): string | undefined {
   return claims.sid !== undefined && SESSION_ID.test(claims.sid) ? claims.sid : undefined;
 }
 
-/** Ensures that the instance may act: enrolled, neither suspended nor revoked, and the same app as enrolled. */
-export function checkInstance(instance: AppInstance | undefined, claims: TabClaims): AppInstance {
-  if (instance === undefined) throw new TabError('unknown_instance', 'instance is not enrolled');
+/** Ensures that the instance may act: the one that the token is of, enrolled, neither suspended nor revoked, and the same app as enrolled. */
+export function checkInstance(
+  instance: AppInstance | undefined,
+  { claims, instanceId }: Pick<AuthenticToken, 'claims' | 'instanceId'>,
+): AppInstance {
+  if (instance === undefined || instance.id !== instanceId)
+    throw new TabError('unknown_instance', 'instance is not enrolled');
   if (instance.status === 'suspended') throw new TabError('instance_suspended', 'instance is suspended');
   if (instance.status === 'revoked') throw new TabError('instance_revoked', 'instance is revoked');
   if (instance.appId !== claims.app.id) throw new TabError('request_mismatch', 'app.id is not the enrolled app');

@@ -5,7 +5,7 @@ import type { CompactToken } from '../token/compact.js';
 import type { RequestCredential } from '../token/credential.js';
 import type { TokenHeader } from '../token/header.js';
 import type { Origin } from '../token/origins.js';
-import type { InstanceKey } from '../token/signature.js';
+import type { TokenProof } from '../token/proof-key-id.js';
 
 /*
  * Each step takes what the one before has proven, so that a later step cannot run on less:
@@ -32,11 +32,11 @@ export interface BoundToken extends RequestBinding {
   readonly challenge: AuthenticChallenge | undefined;
 }
 
-/** After step 3: signed by the key of an instance. */
+/** After step 3: by an instance, either signed by its key or under a proof key that it was given. */
 export interface AuthenticToken {
   readonly instanceId: string;
   readonly claims: TabClaims;
-  readonly key: InstanceKey;
-  /** State read with the key in this very request; undefined when the key was at hand. */
+  readonly proof: TokenProof;
+  /** State read with the key in this very request; undefined when the key was at hand, and under a proof key. */
   readonly preloaded: Bindings | undefined;
 }

@@ -129,9 +129,9 @@ export class TabVerifier {
     decision: string,
     unappraised: boolean,
   ): Promise<Pick<AcceptedVerification, 'context' | 'challenged' | 'credentialHash'>> {
-    run.parsed ??= parseStep(request, this.#settings.algorithms);
+    run.parsed ??= parseStep(request, this.#settings.algorithms, this.#settings.proofKeys !== undefined);
     const bound = bindStep(run.parsed, request, requirement, this.#settings, run.now);
-    run.authentic ??= authenticateStep(bound, this.#settings, this.#keys);
+    run.authentic ??= authenticateStep(bound, this.#settings, this.#keys, run.now);
     const authentic = await run.authentic;
     proven.authentic = authentic;
     proven.challengePastHalfLife = bound.challenge !== undefined && isPastHalfLife(bound.challenge, run.now);
@@ -142,7 +142,7 @@ export class TabVerifier {
     proven.subject = session?.subject;
     const step = { request, authentic, instance, bindings, session, requirement, claim, decision, now: run.now };
     const appraisal = unappraised
-      ? withoutAppraisal(instance, run.now)
+      ? withoutAppraisal(authentic, instance, requirement, run.now)
       : await appraiseStep(step, this.#settings, this.#breaches, proven);
     proven.flags = appraisal.flags;
     proven.watched = appraisal.watched;
@@ -166,7 +166,7 @@ export class TabVerifier {
       ? Promise.resolve(authentic.preloaded)
       : loadBindings(this.#settings, instanceId, sessionIdOf(claims));
     const bindings = await run.bindings;
-    const instance = checkInstance(bindings.instance, claims);
+    const instance = checkInstance(bindings.instance, authentic);
     const factsOf = (credential: RequestCredential) => (run.facts ??= this.#verifyCredential(credential));
     const { credential } = bound;
     const session = await checkSession({ bindings, instance, claims, credential, factsOf, now: run.now }, requirement);

@@ -6,7 +6,7 @@ import type { AuthenticToken } from './steps.types.js';
 /** What a handler may know of an accepted request. */
 export function makeContext(
   decision: string,
-  { claims }: AuthenticToken,
+  { claims, proof }: AuthenticToken,
   instance: AppInstance,
   session: BoundSession | undefined,
   appraisal: Appraisal,
@@ -24,6 +24,7 @@ export function makeContext(
     },
     session: session && { id: session.id, subject: session.subject, expiresAt: session.expiresAt },
     subject: session?.subject,
+    proof,
     evidence: claims.rt,
     flags: appraisal.flags,
   });

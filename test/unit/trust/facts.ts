@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import { TabError } from '../../../lib/errors/tab-error.js';
 import { readClaims } from '../../../lib/token/claims.js';
 import { appraise } from '../../../lib/trust/appraisal.js';
+import type { TokenProof } from '../../../lib/token/proof-key-id.js';
 import type { AppraisalInput } from '../../../lib/trust/appraisal.types.js';
 import type { Assurance } from '../../../lib/trust/assurance.js';
 import type { TrustRequirementOptions } from '../../../lib/trust/requirement.js';
@@ -27,6 +28,8 @@ export interface Facts {
   createdAgo?: number;
   attested?: Record<string, unknown>;
   blocked?: string[];
+  /** What the token was made with. */
+  proof?: TokenProof;
 }
 
 /** The facts with nothing left out. */
@@ -46,6 +49,7 @@ export function completed(facts: Facts): Required<Facts> {
     createdAgo: 1e9,
     attested: {},
     blocked: [],
+    proof: 'signature',
     ...facts,
   };
 }
@@ -67,6 +71,7 @@ export function inputOf(given: Facts): AppraisalInput {
       attestationClaims: facts.attested,
       createdAt: NOW - facts.createdAgo,
     }),
+    proof: facts.proof,
     blockedVersions: facts.blocked,
     now: NOW,
   };

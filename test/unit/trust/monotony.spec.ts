@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { TokenProof } from '../../../lib/token/proof-key-id.js';
 import { applyRules, type AppraisalRule } from '../../../lib/trust/appraisal-rule.js';
 import { ASSURANCE_LEVELS, type Assurance } from '../../../lib/trust/assurance.js';
 import { CONTRADICTION } from '../../../lib/trust/contradiction.js';
@@ -42,6 +43,7 @@ const facts: fc.Arbitrary<Given> = fc
       { requiredKeys: [] },
     ),
     blocked: fc.uniqueArray(fc.constantFrom('<1.0.0', '1.4.x', 'bad range'), { maxLength: 1 }),
+    proof: fc.constantFrom<TokenProof>('signature', 'mac'),
   })
   .map(({ names, split, ...rest }) => ({ ...rest, found: names.slice(split), clear: names.slice(0, split) }));
 
@@ -51,6 +53,7 @@ const requirement: fc.Arbitrary<TrustRequirementOptions> = fc.record({
   formats: fc.oneof(fc.constant('any' as const), fc.uniqueArray(fc.constantFrom(...FORMATS), { minLength: 1 })),
   minVersion: fc.constantFrom(null, null, '1.0.0', '1.5.0', { android: '1.5.0' }, { ios: '1.0.0' }),
   mode: fc.constantFrom('enforce', 'monitor'),
+  proof: fc.constantFrom('any', 'any', 'signature'),
   onBreach: fc.constantFrom('reject', 'revoke-session', 'suspend', 'revoke-instance'),
   runtime: fc.record({
     deny: fc.oneof(fc.constant('all' as const), list),
@@ -95,6 +98,7 @@ const WORSE: readonly [string, (given: Given, pick: number) => Given][] = [
     'a probe more that the app declares',
     (given, pick) => ({ ...given, probes: [...new Set([...given.probes, NAMES[pick % NAMES.length] as string])] }),
   ],
+  ['a proof key in place of a signature', (given) => ({ ...given, proof: 'mac' })],
   ['one more blocked version', (given) => ({ ...given, blocked: [...given.blocked, '1.x'] })],
 ];
 
@@ -160,9 +164,9 @@ describe('nothing that gets worse turns a refusal into an acceptance', () => {
       () => ({ deny: 'x' }),
       () => ({ stepUp: 'x' }),
     ];
-    const { claims, instance, now } = inputOf({});
+    const { claims, instance, now, proof } = inputOf({});
     const app = { id: claims.app.id, version: claims.app.ver };
-    const context = { app, instance, subject: undefined, method: 'GET', path: '/', now };
+    const context = { app, instance, proof, subject: undefined, method: 'GET', path: '/', now };
     const outcome = (list: readonly AppraisalRule[]) =>
       applyRules(list, claims.rt, context).then(
         () => 'accepted',

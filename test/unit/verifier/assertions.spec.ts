@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { AttestationError } from '../../../lib/attestation/attestation-error.js';
 import type { Attester, RequestAssertion } from '../../../lib/attestation/attester.js';
 import { assertionCounterOf } from '../../../lib/bindings/assertion-counter.js';
+import type { AppInstance } from '../../../lib/bindings/binding.types.js';
+import { assertionStep } from '../../../lib/verifier/assertion-step.js';
 import { anApp, aKey, aRequest, outcomeOf, requiring, World, type CallParts } from '../../utils/core/index.js';
 
 /** An attester whose assertions are the hash of the token and one octet of counter. */
@@ -128,9 +130,49 @@ describe('assertions on requests', () => {
     expect((await bindings.load({ instanceId: aKey().id })).instance?.status).toBe('suspended');
   });
 
+  it('an instance that attested another key meanwhile, in the same second, keeps the counter of that', async () => {
+    const { world, asserter, counter } = await assertingWorld({ keyId: 'old', assertionCounter: 3 });
+    const { bindings } = world.settings;
+    const { instance } = await bindings.load({ instanceId: aKey().id });
+    const look = asserter.assertRequest.bind(asserter);
+    let replaced: Promise<boolean> | undefined;
+    asserter.assertRequest = (input) => {
+      const known = instance as AppInstance;
+      const attestationClaims = { keyId: 'new', assertionCounter: 0 };
+      replaced = bindings.saveInstance({ ...known, attestationClaims, revision: known.revision + 1 }, known.revision);
+      return look(input);
+    };
+    expect(outcomeOf(await world.verifier.verify(asserted(world, 9), STRICT))).toBe('insufficient_trust');
+    expect(await replaced).toBe(true);
+    expect(await counter()).toBe(0);
+  });
+
   it('an instance of a format without assertions is refused', async () => {
     const world = await new World().enrol();
     expect(outcomeOf(await world.verifier.verify(asserted(world, 5), STRICT))).toBe('insufficient_trust');
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, 5.5, '9' as unknown as number])(
+    'a counter that no device counts is refused, and does not set back what is kept: %s',
+    async (bad) => {
+      const { world, asserter, counter } = await assertingWorld({ assertionCounter: 3 });
+      asserter.assertRequest = () => ({ counter: bad });
+      expect(outcomeOf(await world.verifier.verify(asserted(world, 5), STRICT))).toBe('insufficient_trust');
+      expect(await counter()).toBe(3);
+    },
+  );
+
+  it('nothing passes that is over no token at all', async () => {
+    const { world, asserter, counter } = await assertingWorld();
+    const { instance } = await world.settings.bindings.load({ instanceId: aKey().id });
+    const hash = createHash('sha256').update('').digest();
+    const assertion = Buffer.concat([hash, Buffer.of(5)]).toString('base64');
+    const request = aRequest({ headers: ['TAB-Assertion', assertion] });
+    await expect(assertionStep(request, instance as AppInstance, world.settings)).rejects.toMatchObject({
+      code: 'insufficient_trust',
+    });
+    expect(asserter.asked).toEqual([]);
+    expect(await counter()).toBe(0);
   });
 
   it('an attestation that has expired makes no assertion good', async () => {

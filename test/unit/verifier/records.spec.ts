@@ -87,6 +87,7 @@ describe('decision records', () => {
       method: 'GET',
       path: '/a',
       instanceId: world.key.id,
+      proof: 'signature',
       appId: 'com.example.app',
       appVersion: '1.4.0',
       sessionId: SESSION_ID,

@@ -114,6 +114,7 @@ describe('rules of one’s own', () => {
     expect(rule).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ found: ['vpn'] }), {
       app: { id: 'com.example.app', version: '1.4.0' },
       instance: anInstanceOf(world.key),
+      proof: 'signature',
       subject: 'alice',
       method: 'POST',
       path: '/transfers',

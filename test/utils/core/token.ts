@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { NOW } from './clock.js';
 import { aKey, b64u, signAs, type TestKey } from './keys.js';
+import { macToken, type TestProofKey } from './proof-key.js';
 
 /** Members to change; `undefined` leaves one out, anything else, of any type, takes its place. */
 export type Members = Record<string, unknown>;
@@ -8,6 +9,8 @@ export type Members = Record<string, unknown>;
 /** The parts of a token. */
 export interface TokenParts {
   readonly key?: TestKey;
+  /** Takes the place of the instance key. */
+  readonly proofKey?: TestProofKey;
   readonly header?: Members;
   readonly claims?: Members;
   /** Takes the place of the signature. */
@@ -41,8 +44,10 @@ export function signed(header: unknown, payload: unknown, key: TestKey = aKey())
 }
 
 /** A token that is right in every respect but those that are changed. */
-export function aToken({ key = aKey(), header = {}, claims = {}, signature }: TokenParts = {}): string {
-  const token = signed({ typ: 'tab+jwt', alg: key.alg, kid: key.id, ...header }, someClaims(claims), key);
+export function aToken({ key = aKey(), proofKey, header = {}, claims = {}, signature }: TokenParts = {}): string {
+  const token = proofKey
+    ? macToken(proofKey.key, { typ: 'tab+jwt', alg: 'HS256', kid: proofKey.kid, ...header }, someClaims(claims))
+    : signed({ typ: 'tab+jwt', alg: key.alg, kid: key.id, ...header }, someClaims(claims), key);
   if (signature === undefined) return token;
   const text = typeof signature === 'string' ? signature : b64u(signature);
   return `${token.slice(0, token.lastIndexOf('.'))}.${text}`;

@@ -1,21 +1,33 @@
 import type { DataSource, QueryRunner } from 'typeorm';
+import { unavailable as failed } from '../../../errors/deadline.js';
 import type { Volatility } from '../../../nonces/nonce-store.js';
 import { unavailable } from './database-error.js';
 import type { Dialect, TabDatabase } from './database.types.js';
+import { PreparedStatements } from './prepared-statements.js';
 import { driveAsync, WorkConflict, type Statement, type StatementResult, type Work } from './statement.js';
 
 /** How often a transaction that was certainly rolled back is run again. */
 const ATTEMPTS = 8;
 /** Longest pause before the first new attempt, in milliseconds; it grows with each. */
 const PAUSE = 5;
+/**
+ * Milliseconds after which a statement or transaction without an end is given up and its connection closed. What a network
+ * has lost would otherwise hang for a quarter of an hour, and claims behind it.
+ */
+const PATIENCE = 15_000;
 
 /** PostgreSQL, MySQL and MariaDB: each call takes a connection of its own from the pool of the data source. */
 export class ServerDatabase implements TabDatabase {
+  private readonly prepared: PreparedStatements | undefined;
+
   constructor(
     private readonly dataSource: DataSource,
     readonly dialect: Dialect,
     readonly volatility: Volatility | undefined,
-  ) {}
+    private readonly patience = PATIENCE,
+  ) {
+    this.prepared = dialect.engine === 'postgres' ? new PreparedStatements() : undefined;
+  }
 
   run(statement: Statement): Promise<StatementResult> {
     return this.attempt(
@@ -49,15 +61,29 @@ export class ServerDatabase implements TabDatabase {
    */
   private async withRunner<T>(action: (runner: QueryRunner) => Promise<T>): Promise<T> {
     const runner = this.dataSource.createQueryRunner('master');
+    let timer: NodeJS.Timeout | undefined;
     try {
-      return await action(runner);
+      const connection: unknown = await runner.connect();
+      const lost = new Promise<never>((_resolve, reject) => {
+        timer = setTimeout(() => reject(failed(`the database (no answer within ${this.patience} ms)`)), this.patience);
+      });
+      // Ensures that the pool has the place back: nobody can tell what comes over this connection, and when.
+      lost.catch(() => this.dialect.discard(connection));
+      return await Promise.race([action(runner), lost]);
     } finally {
+      clearTimeout(timer);
       await runner.release();
     }
   }
 
   private async execute(runner: QueryRunner, statement: Statement): Promise<StatementResult> {
-    const result = await runner.query(this.dialect.placeholders(statement.sql), [...statement.params], true);
+    // Statements without parameters are of many texts, and not all are such that a driver could prepare them.
+    const sql = statement.params.length > 0 ? this.dialect.placeholders(statement.sql) : statement.sql;
+    if (statement.isPrepared) {
+      const done = await this.prepared?.run(await runner.connect(), sql, statement.params);
+      if (done) return done;
+    }
+    const result = await runner.query(sql, [...statement.params], true);
     return { rows: result.records, affected: result.affected ?? 0 };
   }
 

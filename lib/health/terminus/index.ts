@@ -1,0 +1,1 @@
+export { TabHealthIndicator } from './tab-health-indicator.js';
