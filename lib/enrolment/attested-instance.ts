@@ -1,5 +1,5 @@
 import type { AttestationResult, FinishAttestation, PreviousAttestation } from '../attestation/attester.js';
-import { assertionCounterOf } from '../bindings/assertion-counter.js';
+import { assertionCounterOf, isCounter } from '../bindings/assertion-counter.js';
 import type { AppInstance } from '../bindings/binding.types.js';
 import { TabError } from '../errors/tab-error.js';
 import type { RegisteredApp } from '../verifier/settings.js';
@@ -40,10 +40,12 @@ function previousOf(known: AppInstance): PreviousAttestation {
   return { format: known.format, claims: known.attestationClaims, counter: assertionCounterOf(known) };
 }
 
-/** Ensures that a counter which requests have raised since the evidence was judged is not set back. */
-export function checkCounter(known: AppInstance, { counter, format, claims }: AttestationResult): void {
-  const sameKey = format === known.format && claims['keyId'] === known.attestationClaims['keyId'];
-  if (sameKey && (counter ?? 0) < assertionCounterOf(known)) {
+/** Ensures that a counter is one, and that one which requests have raised since the evidence was judged is not set back. */
+export function checkCounter(known: AppInstance | undefined, { counter = 0, format, claims }: AttestationResult): void {
+  // What is no counter would be read back as 0.
+  if (!isCounter(counter)) throw new TabError('attestation_rejected', 'assertion counter is no counter');
+  const sameKey = format === known?.format && claims['keyId'] === known.attestationClaims['keyId'];
+  if (sameKey && counter < assertionCounterOf(known)) {
     throw new TabError('attestation_rejected', 'assertion counter is lower than before');
   }
 }
@@ -61,6 +63,8 @@ export function nextInstance(
   known: AppInstance | undefined,
   now: number,
 ): AppInstance {
+  // Ensures that the counter is what the attester says it is, not what the evidence does.
+  const { assertionCounter: _notACounter, ...claims } = result.claims;
   return {
     id: thumbprint,
     appId: app.id,
@@ -77,7 +81,7 @@ export function nextInstance(
     attestedAt: now,
     attestationExpiresAt: Math.min(result.expiresAt, now + app.attestationMaxAge),
     attestationClaims: {
-      ...result.claims,
+      ...claims,
       keyBound: result.keyBound,
       ...(result.counter !== undefined && { assertionCounter: result.counter }),
     },

@@ -63,7 +63,8 @@ export class EnrolmentService {
     const attempt = attemptOf(enrolment);
     const known = await this.#load(enrolment.thumbprint);
     if (known !== undefined) checkKnownKey(known, attempt);
-    if (known !== undefined && attempt.format === NO_ATTESTATION) checkNoDowngrade(known, 'none', app);
+    if (known !== undefined && attempt.format === NO_ATTESTATION)
+      checkNoDowngrade(known, { assurance: 'none', keyBound: false }, app);
     const finish = examine(enrolment, app, known, now);
     await this.#spend(enrolment);
     const result = await withDeadline('attestation', ATTESTATION_TIMEOUT, finish);
@@ -134,10 +135,10 @@ export class EnrolmentService {
       const known = await this.#load(enrolment.thumbprint);
       if (known !== undefined) {
         checkKnownKey(known, attempt);
-        checkNoDowngrade(known, result.assurance, app);
-        checkCounter(known, result);
+        checkNoDowngrade(known, result, app);
         if (attempt.format === NO_ATTESTATION) return { instance: known, created: false };
       }
+      checkCounter(known, result);
       const instance = nextInstance(enrolment, app, result, known, now);
       const saved = await callStore('binding store', storeTimeout, () =>
         bindings.saveInstance(instance, known?.revision),

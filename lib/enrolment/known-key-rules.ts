@@ -1,11 +1,15 @@
+import type { AttestationResult } from '../attestation/attester.js';
 import type { AppInstance } from '../bindings/binding.types.js';
 import { TabError } from '../errors/tab-error.js';
 import type { AuthenticChallenge } from '../token/challenge.js';
 import type { RuntimeEvidence, TabAlgorithm } from '../token/claims.types.js';
-import { meetsAssurance, type Assurance } from '../trust/assurance.js';
+import { meetsAssurance } from '../trust/assurance.js';
 
 /** Format of instances that attest nothing. */
 export const NO_ATTESTATION = 'none';
+
+/** What new evidence is worth. */
+export type Proven = Pick<AttestationResult, 'assurance' | 'keyBound'>;
 
 /** An enrolment as far as it can be judged before any attestation service has been asked. */
 export interface EnrolmentAttempt {
@@ -34,13 +38,21 @@ export function checkKnownKey(instance: AppInstance, attempt: EnrolmentAttempt):
   if (instance.status === 'suspended') checkRecovery(instance, attempt);
 }
 
+/** Whether evidence proves no less than what is known of a key: its assurance, and that it is tied to the key. */
+function isAsStrong(instance: AppInstance, { assurance, keyBound }: Proven): boolean {
+  if (!meetsAssurance(assurance, instance.assurance)) return false;
+  // Ensures that what a clean device was given does not vouch for a key that sits on another.
+  const wasBound = instance.assurance !== 'none' && instance.attestationClaims['keyBound'] === true;
+  return keyBound || !wasBound;
+}
+
 /** Ensures that attesting again never lowers what a key was worth, unless the app allows it for a key in good standing. */
 export function checkNoDowngrade(
   instance: AppInstance,
-  assurance: Assurance,
+  proven: Proven,
   { allowDowngrade }: { readonly allowDowngrade: boolean },
 ): void {
-  if (meetsAssurance(assurance, instance.assurance)) return;
-  if (allowDowngrade && instance.status === 'active' && assurance !== 'none') return;
-  throw new TabError('attestation_rejected', 'assurance is lower than before');
+  if (isAsStrong(instance, proven)) return;
+  if (allowDowngrade && instance.status === 'active' && proven.assurance !== 'none') return;
+  throw new TabError('attestation_rejected', 'assurance is lower than before, or no longer tied to the key');
 }

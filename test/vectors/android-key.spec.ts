@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { KeyMintKeyDescription } from '@peculiar/asn1-android';
 import { AsnConvert } from '@peculiar/asn1-schema';
+import { Validity } from '@peculiar/asn1-x509';
 import { decode } from 'cborg';
 import { expect, it } from 'vitest';
 import { GOOGLE_HARDWARE_ROOTS } from '../../lib/attestation/android/roots.js';
@@ -272,7 +273,7 @@ const RESTATED: readonly [words: string, verdict: string, evidence: () => Partia
     () => requesting({ change: (tbs, index) => void (index === 1 && (tbs.issuer = tbs.subject)) }),
   ],
   ['does not fit the issuer key', 'chain-signature', () => requesting({ change: claimRsa })],
-  ['LEAF expired', 'passes', () => ({ x5c: aChain({}), now: new Date(NOW) })],
+  ['LEAF expired', 'passes', () => requesting({ change: datedLeaf(Date.UTC(1970, 0, 1), Date.UTC(1970, 0, 2)) })],
   ['expired intermediate', 'validity', () => ({ now: new Date(NOW + 4 * 365 * 86_400_000) })],
   [
     'non-CA certificate',
@@ -294,6 +295,14 @@ function stolenExtension(at: number): NonNullable<Request['change']> {
   return (tbs, index) => {
     if (index === 0) stolen = tbs.extensions?.find(({ extnID }) => extnID === KEY_DESCRIPTION);
     if (index === at && stolen !== undefined) tbs.extensions?.push(stolen);
+  };
+}
+
+/** A leaf that is valid, by its own word, between these times. */
+function datedLeaf(notBefore: number, notAfter: number): NonNullable<Request['change']> {
+  return (tbs, index) => {
+    if (index !== 0) return;
+    tbs.validity = new Validity({ notBefore: new Date(notBefore), notAfter: new Date(notAfter) });
   };
 }
 

@@ -70,10 +70,10 @@ export interface AndroidKeyEvidence {
   /** Package name of the app; undefined: not judged. */
   readonly packageName?: string;
   /**
-   * SHA-256 of the certificates that the app may be signed with, in hex (with or without colons) or base64; undefined: not
-   * judged.
+   * SHA-256 of the certificates that the app may be signed with: 32 octets, or text in hex (with or without colons) or
+   * base64; undefined: not judged.
    */
-  readonly signatureDigests?: readonly string[];
+  readonly signatureDigests?: readonly (Uint8Array | string)[];
   /** Certificates (PEM or DER) whose keys are trusted; default Google's hardware roots. */
   readonly roots?: readonly (string | Uint8Array)[];
   /** Asked for every certificate; the serial is lower-case hex without leading zeros. Default: none is revoked. */

@@ -65,7 +65,7 @@ function documentOf(options: AndroidRevocationOptions, onWarning: (message: stri
   const { url = GOOGLE_STATUS_LIST, fetch, timeout = 10, maxAge = 259_200, clock = Date.now } = options;
   return new CachedDocument<RevokedSerials>({
     name: NAME,
-    url: checkDocumentUrl(url, 'androidRevocation: url'),
+    url: checkDocumentUrl(url, 'androidRevocation: url', 'https://mirror.example/status').href,
     read: readStatusList,
     fetch,
     maxBytes: MAX_BYTES,

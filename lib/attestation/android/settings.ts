@@ -10,10 +10,10 @@ export interface AndroidKeyAttestationOptions {
   /** The app's package name (application id), such as `com.example.bank`. */
   readonly packageName: string;
   /**
-   * SHA-256 of the certificates that the app may be signed with, in hex (with or without colons) or base64. With Play App
-   * Signing that is Google's key for the app: Play Console, App integrity, App signing. At least one.
+   * SHA-256 of the certificates that the app may be signed with: 32 octets, or text in hex (with or without colons) or
+   * base64. With Play App Signing that is Google's key for the app: Play Console, App integrity, App signing. At least one.
    */
-  readonly signatureDigests: readonly string[];
+  readonly signatureDigests: readonly (Uint8Array | string)[];
   /** Certificates (PEM or DER) whose keys are trusted in place of Google's hardware roots, for tests and emulators. */
   readonly roots?: readonly (string | Uint8Array)[];
   /** Withdrawn certificates; default `androidRevocation()`, which refuses while it has no list. `unchecked` is for tests. */

@@ -1,4 +1,4 @@
-import { checkValidity, parseChain, trustAnchor, verifyChain } from '../x509/index.js';
+import { checkValidity, parseChain, rememberIssuers, trustAnchor, verifyChain } from '../x509/index.js';
 import type { Certificate, TrustAnchor } from '../x509/index.js';
 import { TabConfigError } from '../../errors/tab-error.js';
 import { decodeBase64 } from '../x509/base64.js';
@@ -82,7 +82,8 @@ export function verifyWith(
   evidence: { readonly x5c: AndroidKeyEvidence['x5c']; readonly challenges: readonly Uint8Array[]; readonly now: Date },
 ): AndroidKeyAttestation {
   const chain = parseChain(readX5c(evidence.x5c), CHAIN);
-  const { path } = verifyChain(chain, settings.anchors, { checkValidity: false, selfNamedLeaf: true });
+  const verified = verifyChain(chain, settings.anchors, { checkValidity: false, selfNamedLeaf: true });
+  const { path } = verified;
   // Ensures that a device's certificate stands between root and leaf where the root itself was sent.
   if (path.length < CHAIN.minLength) reject('chain-length', 'the leaf is issued by the root itself');
   const provisioning = provisioningOf(path);
@@ -90,7 +91,9 @@ export function verifyWith(
   const description = parseKeyDescription(leafExtension(path));
   checkChallenge(description, evidence.challenges);
   const app = checkDescription(description, settings);
-  return attestationOf(chain, description, app, provisioning);
+  const attestation = attestationOf(chain, description, app, provisioning);
+  rememberIssuers(verified);
+  return attestation;
 }
 
 /** Ensures that no certificate of the chain was withdrawn. */

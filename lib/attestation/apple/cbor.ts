@@ -2,6 +2,8 @@ import { decode } from 'cborg';
 
 /** Deepest nesting of maps, arrays and tags; an attestation object needs 3. */
 const MAX_DEPTH = 8;
+/** Most items altogether; an attestation object has some 20. What has thousands costs more to decode than to refuse. */
+const MAX_ITEMS = 1024;
 
 /** What the low five bits of a head say (RFC 8949 section 3): the argument itself below 24, else its size in octets. */
 const ARGUMENT_OCTETS: ReadonlyMap<number, number> = new Map([
@@ -39,24 +41,26 @@ function readHead(data: Uint8Array, at: number): Head | undefined {
 }
 
 /**
- * Where the first item of `data` ends; undefined when it is cut short, of indefinite length or nested too deep. Iterative,
- * so that depth cannot exhaust the stack of the decoder that runs after it.
+ * Where the first item of `data` ends; undefined when it is cut short, of indefinite length, nested too deep or of too many
+ * items. Iterative, so that depth cannot exhaust the stack of the decoder that runs after it.
  */
 function endOfItem(data: Uint8Array): number | undefined {
   /** How many items each open array, map or tag still wants. */
   const open = [1];
   let at = 0;
+  let items = 0;
   for (let wanted = open.pop(); wanted !== undefined; wanted = open.pop()) {
     if (wanted === 0) continue;
     const head = readHead(data, at);
     if (head === undefined) return undefined;
     at = head.end;
+    items += 1;
     open.push(wanted - 1);
     if (head.major === BYTES || head.major === TEXT) at += head.argument;
     if (head.major === ARRAY) open.push(head.argument);
     if (head.major === MAP) open.push(2 * head.argument);
     if (head.major === TAG) open.push(1);
-    if (at > data.length || open.length > MAX_DEPTH + 1) return undefined;
+    if (at > data.length || items > MAX_ITEMS || open.length > MAX_DEPTH + 1) return undefined;
   }
   return at;
 }

@@ -1,4 +1,12 @@
-import { parseChain, trustAnchor, verifyChain, type Certificate, type TrustAnchor } from '../x509/index.js';
+import { LRUCache } from 'lru-cache';
+import {
+  parseChain,
+  trustAnchor,
+  verifyChain,
+  type Certificate,
+  type TrustAnchor,
+  type VerifiedChain,
+} from '../x509/index.js';
 import { reject } from './apple-check.js';
 
 /** What the certified leaf says. */
@@ -7,6 +15,8 @@ export interface AttestedCertificate {
   readonly publicPoint: Buffer;
   /** SHA-256 of authenticator data and client data hash, as Apple certified it. */
   readonly nonce: Buffer;
+  /** What led there. */
+  readonly chain: VerifiedChain;
 }
 
 /** The leaf and the CA that issued it; the root is never sent. */
@@ -31,12 +41,13 @@ export function verifyCertificates(
   now: Date,
 ): AttestedCertificate {
   const chain = parseChain(x5c, { minLength: CHAIN_LENGTH, maxLength: CHAIN_LENGTH });
-  const { path } = verifyChain(chain, anchorsOf(roots), { now });
+  const verified = verifyChain(chain, anchorsOf(roots), { now });
+  const { path } = verified;
   // Ensures that a CA stands between leaf and root, so that no root or CA is itself taken for an attested key.
   if (path.length !== CHAIN_LENGTH) reject('certificate-chain', 'not a leaf and its CA');
   const [leaf] = path;
   if (leaf.basicConstraints?.ca === true) reject('certificate-chain', 'the leaf is a CA');
-  return { publicPoint: readPoint(leaf), nonce: readNonce(leaf) };
+  return { publicPoint: readPoint(leaf), nonce: readNonce(leaf), chain: verified };
 }
 
 /** Ensures that the attested key is on P-256 and written as the uncompressed point that the key id is the hash of. */
@@ -50,12 +61,18 @@ function readNonce({ extensions }: Certificate): Buffer {
   return readTail(extension.value, NONCE_PREFIX, NONCE_OCTETS) ?? reject('nonce-extension', 'malformed');
 }
 
-/** Anchors read before, by the list that they are written in: one for each attester, and Apple's own. */
-const anchors = new WeakMap<readonly (string | Uint8Array)[], readonly TrustAnchor[]>();
+/** Anchors read before, by the text that they are written in; of roots in DER, which are octets that may change, none. */
+const anchors = new LRUCache<string, TrustAnchor>({ max: 16 });
 
+/** The roots as they are now: one that was taken out of a list is trusted no longer. */
 function anchorsOf(roots: readonly (string | Uint8Array)[]): readonly TrustAnchor[] {
-  let known = anchors.get(roots);
-  if (!known) anchors.set(roots, (known = roots.map((root) => trustAnchor(root))));
+  return roots.map(anchorOf);
+}
+
+function anchorOf(root: string | Uint8Array): TrustAnchor {
+  if (typeof root !== 'string') return trustAnchor(root);
+  const known = anchors.get(root) ?? trustAnchor(root);
+  anchors.set(root, known);
   return known;
 }
 

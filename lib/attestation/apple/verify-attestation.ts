@@ -8,6 +8,7 @@ import type {
 import { readAttestationData, type AttestationData } from './authenticator-data.js';
 import { decodeCborMap } from './cbor.js';
 import { verifyCertificates, type AttestedCertificate } from './certificates.js';
+import { rememberIssuers } from '../x509/index.js';
 import { APPLE_APP_ATTEST_ROOTS } from './roots.js';
 import { checkAppId, checkCategory, checkSize, sha256Of } from './rules.js';
 
@@ -45,6 +46,7 @@ export function verifyAppleAttestation(input: AppleAttestationInput): VerifiedAp
   checkUnused(data);
   checkEnvironment(data, environment);
   checkCategory(data.extensions, input.validationCategories);
+  rememberIssuers(certificate.chain);
   const publicKey = jwkOf(certificate.publicPoint);
   return { keyId, publicKey, appId, environment, ...(receipt !== undefined && { receipt }), ...data.extensions };
 }
@@ -82,7 +84,8 @@ export function checkUnused({ counter }: AttestationData): void {
 
 /** Ensures that a development build does not pass as a released one, nor the other way round. */
 export function checkEnvironment({ aaguid }: AttestationData, environment: AppleEnvironment): void {
-  if (!aaguid.equals(AAGUIDS[environment])) reject('environment', `not made in ${environment}`);
+  if (!Object.hasOwn(AAGUIDS, environment) || !aaguid.equals(AAGUIDS[environment]))
+    reject('environment', `not made in ${environment}`);
 }
 
 /** Ensures that certificate, authenticator data and app mean one key. Returns its id. */

@@ -1,5 +1,6 @@
 import { createRemoteJWKSet, customFetch } from 'jose';
 import { TabConfigError, TabError } from '../../errors/tab-error.js';
+import { checkDocumentUrl } from '../loaders/document-url.js';
 import { boundedFetch, type FetchLike } from './bounded-fetch.js';
 import { candidateKeys, type JwksSource } from './jwks-source.js';
 
@@ -19,21 +20,6 @@ export interface RemoteJwks {
 const MAX_BYTES = 65_536;
 /** Seconds without another call after one that failed; also the `Retry-After` of the refusals. */
 const FAILURE_REST = 10;
-
-const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
-
-/** Ensures that keys come over an authenticated connection, from an address that says nothing secret. */
-function checkedUrl(uri: string, where: string): URL {
-  const url = typeof uri === 'string' && URL.canParse(uri) ? new URL(uri) : undefined;
-  if (url === undefined)
-    throw new TabConfigError(`${where}.uri must be an absolute URL such as https://issuer.example/jwks`);
-  const local = url.protocol === 'http:' && LOOPBACK.test(url.hostname);
-  if (url.protocol !== 'https:' && !local)
-    throw new TabConfigError(`${where}.uri must be https: (http: only to a loopback host)`);
-  if (url.username || url.password || url.hash)
-    throw new TabConfigError(`${where}.uri must have no user info and no fragment`);
-  return url;
-}
 
 function milliseconds(
   value: number | undefined,
@@ -60,7 +46,7 @@ function unavailable(host: string, cause: unknown): TabError {
  * @throws TabConfigError when the address or a limit cannot work
  */
 export function remoteJwks(options: RemoteJwks, where: string, fetch?: FetchLike): JwksSource {
-  const url = checkedUrl(options.uri, where);
+  const url = checkDocumentUrl(options.uri, `${where}.uri`, 'https://issuer.example/jwks');
   const keySet = createRemoteJWKSet(url, {
     timeoutDuration: milliseconds(options.timeout, { or: 5, min: 0.01, max: 30 }, `${where}.timeout`),
     cacheMaxAge: milliseconds(options.cacheMaxAge, { or: 600, min: 1, max: 86_400 }, `${where}.cacheMaxAge`),

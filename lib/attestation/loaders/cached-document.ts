@@ -57,10 +57,16 @@ export class CachedDocument<T> {
       if (this.#ageOf(copy) >= copy.freshFor * RENEW_AFTER) this.#renew().catch(() => undefined);
       return copy.value;
     }
+    const renewed = this.#renew();
+    // Ensures that an outage of the source is not one of this server, for as long as was thought acceptable: once it is known
+    // to be down, nobody waits for it to answer.
+    if (copy !== undefined && this.#failed !== undefined && this.#ageOf(copy) < this.#source.maxAge) {
+      renewed.catch(() => undefined);
+      return copy.value;
+    }
     try {
-      return (await this.#renew()).value;
+      return (await renewed).value;
     } catch (error) {
-      // Ensures that an outage of the source is not one of this server, for as long as was thought acceptable.
       if (copy !== undefined && this.#ageOf(copy) < this.#source.maxAge) return copy.value;
       throw this.#unavailable(error);
     }

@@ -38,9 +38,9 @@ export interface Certificate {
   readonly subject: DistinguishedName;
   readonly notBefore: Date;
   readonly notAfter: Date;
-  /** SubjectPublicKeyInfo in DER, and the OID of its algorithm. */
+  /** SubjectPublicKeyInfo in DER, and its algorithm. */
   readonly spki: Uint8Array;
-  readonly keyAlgorithm: string;
+  readonly keyAlgorithm: AlgorithmIdentifier;
   /** By dotted OID. */
   readonly extensions: ReadonlyMap<string, CertificateExtension>;
   /** Undefined when the extension is absent. */
@@ -111,7 +111,7 @@ function partsOf(root: DerNode) {
     signatureAlgorithm,
     signature: bitsOf(signature),
     spki: encodedOf(key),
-    keyAlgorithm: readAlgorithm(keyAlgorithm).oid,
+    keyAlgorithm: readAlgorithm(keyAlgorithm),
   };
 }
 
@@ -146,7 +146,8 @@ export function parseCertificate(der: Uint8Array, maxBytes = 4096): Certificate 
   const known = knownIssuer(der);
   if (known !== undefined) return known;
   try {
-    return readCertificate(der);
+    // A copy: what is kept of it must neither change with the caller's octets nor hold on to all that they came in.
+    return readCertificate(Uint8Array.from(der));
   } catch (error) {
     // The library has errors of its own for what is no certificate.
     return reject('certificate', error instanceof DerError ? error.message : 'not a certificate', error);

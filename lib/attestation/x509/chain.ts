@@ -2,7 +2,7 @@ import { verify, type KeyObject } from 'node:crypto';
 import { AttestationError } from '../attestation-error.js';
 import { parseCertificate, type Certificate } from './certificate.js';
 import { BASIC_CONSTRAINTS, KEY_USAGE } from './extensions.js';
-import { isKnownSignature, knownKey, rememberIssuer } from './known-issuers.js';
+import { isKnownSignature, knownKey } from './known-issuers.js';
 import { sameName, type DistinguishedName } from './name.js';
 import { publicKeyOf } from './public-key.js';
 
@@ -47,8 +47,8 @@ export interface VerifiedChain {
   readonly anchor: TrustAnchor;
   /** Leaf first, without the root's own certificate. */
   readonly path: readonly [Certificate, ...Certificate[]];
-  /** The key of the leaf. */
-  readonly publicKey: KeyObject;
+  /** The keys of the path, that of the leaf first. */
+  readonly keys: readonly [KeyObject, ...KeyObject[]];
 }
 
 const ALGORITHMS: ReadonlyMap<string, { readonly type: 'ec' | 'rsa'; readonly hash: string }> = new Map([
@@ -149,22 +149,30 @@ export function verifyChain(
   if (leaf === undefined || last === undefined) return reject('trust-anchor', 'the chain is empty');
   chain.forEach(checkCritical);
   const anchor = findAnchor(last, anchors);
-  const keys = chain.map((certificate) => knownKey(certificate) ?? publicKeyOf(certificate));
-  chain.forEach((certificate, index) => {
-    const [issuer, key] = [chain[index + 1], keys[index + 1]];
-    if (issuer === undefined || key === undefined) return;
-    checkIssuer(issuer, index);
-    checkLink(certificate, issuer, key, index === 0 && options.selfNamedLeaf === true);
-  });
+  const keys = keysOf(chain, options.selfNamedLeaf === true);
   const path = chain.filter((certificate) => certificate !== last || !sameKey(last, anchor));
   // Ensures that what lies between leaf and root was issued, and is judged as such.
   if (path.length === 0 || path.some((certificate) => anchors.some((each) => sameKey(certificate, each))))
     reject('trust-anchor', 'a trusted key is not at the end of the chain');
   if (options.checkValidity ?? true) checkValidity(path, options.now ?? new Date());
-  path.slice(1).forEach((issuer, index) => {
-    rememberIssuer(issuer, keys[index + 1] as KeyObject, path[index + 2] ? (keys[index + 2] as KeyObject) : anchor.key);
-  });
-  return { anchor, path: [leaf, ...path.slice(1)], publicKey: keys[0] as KeyObject };
+  return { anchor, path: [leaf, ...path.slice(1)], keys: [keys[0] as KeyObject, ...keys.slice(1, path.length)] };
+}
+
+/**
+ * Verifies every link and imports every key, from the top: whoever makes up certificates must not have this server compute
+ * with keys that nobody vouches for.
+ */
+function keysOf(chain: readonly Certificate[], selfNamedLeaf: boolean): KeyObject[] {
+  const keys: KeyObject[] = [];
+  for (let index = chain.length - 1; index >= 0; index -= 1) {
+    const [certificate, issuer, key] = [chain[index] as Certificate, chain[index + 1], keys[0]];
+    if (issuer !== undefined && key !== undefined) {
+      checkIssuer(issuer, index);
+      checkLink(certificate, issuer, key, index === 0 && selfNamedLeaf);
+    }
+    keys.unshift(knownKey(certificate) ?? publicKeyOf(certificate));
+  }
+  return keys;
 }
 
 /**
@@ -174,10 +182,8 @@ export function verifyChain(
  * @throws AttestationError when it is not a certificate with a usable key
  */
 export function trustAnchor(certificate: string | Uint8Array): TrustAnchor {
-  const { subject, spki, keyAlgorithm } = parseCertificate(
-    typeof certificate === 'string' ? derOfPem(certificate) : certificate,
-  );
-  return { subject, spki, key: publicKeyOf({ spki, keyAlgorithm }) };
+  const parsed = parseCertificate(typeof certificate === 'string' ? derOfPem(certificate) : certificate);
+  return { subject: parsed.subject, spki: parsed.spki, key: publicKeyOf(parsed) };
 }
 
 const PEM = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/;

@@ -14,5 +14,6 @@ export {
   type TrustAnchor,
   type VerifiedChain,
 } from './chain.js';
+export { rememberIssuers } from './known-issuers.js';
 export type { CertificateExtension } from './extensions.js';
 export { publicKeyOf, type PublicKeyCheck } from './public-key.js';

@@ -1,6 +1,7 @@
 import { createHash, type KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Certificate } from './certificate.js';
+import type { VerifiedChain } from './chain.js';
 
 /** An issuer that once led to a trusted key. */
 interface KnownIssuer {
@@ -15,8 +16,8 @@ const MAX_ISSUERS = 500;
 
 /**
  * The certificates of issuers, by their octets. Reading the same few and checking the same signatures on them anew for every
- * device would be most of the work. Only what has led to a trusted key is kept, so nobody else can fill it; dates and places
- * in a chain are judged every time.
+ * device would be most of the work. Only issuers of evidence that passed are kept, so nobody else can fill it; dates and
+ * places in a chain are judged every time.
  */
 const issuers = new LRUCache<string, KnownIssuer>({ max: MAX_ISSUERS });
 const byCertificate = new WeakMap<Certificate, KnownIssuer>();
@@ -40,7 +41,18 @@ export function isKnownSignature(certificate: Certificate, signer: KeyObject): b
   return byCertificate.get(certificate)?.signer.equals(signer) === true;
 }
 
-/** Keeps an issuer of a chain that has led to a trusted key. */
+/**
+ * Keeps the issuers of a chain, for evidence that passed every check: that they lead to a trusted key is not enough, as a
+ * device's own keys do that too, and it has any number of them.
+ */
+export function rememberIssuers({ path, keys, anchor }: VerifiedChain): void {
+  path.forEach((certificate, index) => {
+    const key = keys[index];
+    if (index > 0 && key !== undefined) rememberIssuer(certificate, key, keys[index + 1] ?? anchor.key);
+  });
+}
+
+/** Keeps one, with its key and the one whose signature on it verified. */
 export function rememberIssuer(certificate: Certificate, key: KeyObject, signer: KeyObject): void {
   if (byCertificate.has(certificate)) return;
   const known = { certificate, key, signer };

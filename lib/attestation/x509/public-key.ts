@@ -12,7 +12,8 @@ export type PublicKeyCheck = 'key-type' | 'key-size' | 'key';
 
 const RSA = '1.2.840.113549.1.1.1';
 const EC = '1.2.840.10045.2.1';
-const CURVES: readonly unknown[] = ['prime256v1', 'secp384r1', 'secp521r1'];
+/** The encoded OIDs of P-256, P-384 and P-521. */
+const CURVES: readonly string[] = ['06082a8648ce3d030107', '06052b81040022', '06052b81040023'];
 const RSA_BITS = { min: 2048, max: 4096 } as const;
 /** Larger exponents make verification slow. */
 const RSA_EXPONENT_MAX = 0xffffffffn;
@@ -44,10 +45,13 @@ function checkRsa(key: KeyObject): void {
  * @throws AttestationError a `PublicKeyCheck`
  */
 export function publicKeyOf({ spki, keyAlgorithm }: Pick<Certificate, 'spki' | 'keyAlgorithm'>): KeyObject {
+  const { oid, parameters } = keyAlgorithm;
   // Ensures that only types with known rules reach OpenSSL.
-  if (keyAlgorithm !== RSA && keyAlgorithm !== EC) reject('key-type', 'a key is neither RSA nor EC');
+  if (oid !== RSA && oid !== EC) reject('key-type', 'a key is neither RSA nor EC');
+  // Ensures that a curve is named, never spelt out: whoever chooses its parameters may choose ones that are weak or slow.
+  if (oid === EC && !CURVES.includes(Buffer.from(parameters ?? []).toString('hex')))
+    reject('key-type', 'an EC key is on another curve');
   const key = importKey(spki);
   if (key.asymmetricKeyType === 'rsa') checkRsa(key);
-  else if (!CURVES.includes(key.asymmetricKeyDetails?.namedCurve)) reject('key-type', 'an EC key is on another curve');
   return key;
 }

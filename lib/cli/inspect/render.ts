@@ -6,10 +6,12 @@ const MARKS = { ok: '✓ ', refused: '✗ ', unchecked: '? ' } as const;
 // eslint-disable-next-line no-control-regex
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
 function printable(text: string): string {
-  return text.replaceAll(UNPRINTABLE, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
+  return text.replaceAll(UNPRINTABLE, escaped);
 }
 
 function lineOf({ label, value, verdict }: Finding): string {
@@ -48,5 +50,7 @@ export function renderJson(finding: Finding): string {
   const names = (verdict: 'refused' | 'unchecked') => withVerdict(finding, verdict).map(({ label }) => label);
   const refused = names('refused');
   const summary = { kind: finding.label, pass: refused.length === 0, refused, unchecked: names('unchecked') };
-  return `${JSON.stringify({ ...summary, findings: finding.children ?? [] }, null, 2)}\n`;
+  const text = JSON.stringify({ ...summary, findings: finding.children ?? [] }, null, 2);
+  // What JSON leaves as it is would steer a terminal all the same; the line feeds between its members are its own.
+  return `${text.split('\n').map(printable).join('\n')}\n`;
 }

@@ -245,6 +245,18 @@ describe('inspect of tokens', () => {
     expect(out.replaceAll('\n', '')).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/);
     expect(out).toContain('\\u009b31m');
   });
+
+  it('nor does its JSON, which says the same', async () => {
+    const said = { nonce: '\u009b31m\u202e\u007f\n' };
+    const { out } = await inspect(requestToken({ claims: said }), '--json', ...AT);
+    // eslint-disable-next-line no-control-regex
+    expect(out.replaceAll('\n', '')).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/);
+    expect(JSON.stringify(JSON.parse(out))).toContain('\u009b31m\u202e\u007f');
+  });
+
+  it('is not kept busy by a file of spaces', async () => {
+    expect(await inspect(`A${' '.repeat(1_000_000)}!`)).toMatchObject({ status: 1 });
+  });
 });
 
 describe('inspect of enrolment bodies', () => {

@@ -65,6 +65,61 @@ describe('what was proved before', () => {
   });
 });
 
+describe('a counter that is none', () => {
+  it.each([Number.NaN, -1, 4.5, 2 ** 53])('does not set back what requests have raised: %s', async (counter) => {
+    const server = new Enrolments();
+    server.attester.result = { counter: 4, claims: { keyId: 'k' } };
+    await server.enrol();
+    server.attester.result = { counter, claims: { keyId: 'k' } };
+    expect(await codeOf(() => server.enrol())).toBe('attestation_rejected');
+    expect((await server.stored())?.attestationClaims['assertionCounter']).toBe(4);
+  });
+
+  it('is no claim of the evidence', async () => {
+    const server = new Enrolments();
+    server.attester.result = { claims: { assertionCounter: 9, keyBound: false } };
+    await server.enrol();
+    expect((await server.stored())?.attestationClaims).toEqual({ keyBound: true });
+  });
+});
+
+describe('evidence that is not tied to the key, where it was before', () => {
+  // What a clean device was given can be carried to another that holds the key: it must not wash that one clean.
+  it('is refused by default, at the same assurance', async () => {
+    const server = new Enrolments();
+    await server.enrol();
+    server.attester.result = { keyBound: false };
+    expect(await codeOf(() => server.enrol())).toBe('attestation_rejected');
+    expect((await server.stored())?.attestationClaims['keyBound']).toBe(true);
+  });
+
+  it('passes where the app allows less, or proves more', async () => {
+    const server = new Enrolments({ allowDowngrade: true });
+    await server.enrol();
+    server.attester.result = { keyBound: false };
+    expect(await codeOf(() => server.enrol())).toBe('accepted');
+    expect((await server.stored())?.attestationClaims['keyBound']).toBe(false);
+    const other = new Enrolments();
+    other.attester.result = { keyBound: false };
+    await other.enrol();
+    expect(await codeOf(() => other.enrol())).toBe('accepted');
+    other.attester.result = {};
+    expect(await codeOf(() => other.enrol())).toBe('accepted');
+  });
+
+  it('never ends a suspension', async () => {
+    const server = new Enrolments({ allowDowngrade: true });
+    await server.enrol();
+    await server.settings.bindings.suspend(aKey().id, { reason: 'test', at: NOW }, []);
+    server.clock.advance(10);
+    server.attester.result = { keyBound: false };
+    expect(await codeOf(() => server.enrol())).toBe('attestation_rejected');
+    expect((await server.stored())?.status).toBe('suspended');
+    server.attester.result = {};
+    expect(await codeOf(() => server.enrol())).toBe('accepted');
+  });
+});
+
 describe('less assurance than before', () => {
   it('is refused by default', async () => {
     const server = new Enrolments();

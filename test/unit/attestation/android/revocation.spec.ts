@@ -191,12 +191,41 @@ describe('androidRevocation', () => {
     expect(requests()).toBe(2);
     clock.advance(3400);
     expect((await revocation.load())('abc')).toBe(true);
+    await until(() => warnings.length === 2);
     clock.advance(140);
     await expect(revocation.load()).rejects.toMatchObject({ code: 'store_unavailable', hints: { retryAfter: 10 } });
     expect(warnings).toHaveLength(3);
     listener = sends();
     clock.advance(11);
     expect((await revocation.load())('abc')).toBe(true);
+  });
+
+  it('keeps nobody waiting for a source that is known to be down, as long as there is a copy', async () => {
+    let listener = sends({ 'cache-control': 'max-age=60' });
+    const { url, requests } = await serve((request, response) => listener(request, response));
+    const { revocation, clock } = aSource(url, { maxAge: 3600 });
+    await revocation.load();
+    listener = sends({}, 'down', 500);
+    clock.advance(61);
+    await revocation.load();
+    let answer: (() => void) | undefined;
+    listener = (request, response) => {
+      answer = () => sends({}, { entries: { def: { status: 'REVOKED' } } })(request, response);
+    };
+    clock.advance(11);
+    // Nothing has answered yet, and nobody has waited.
+    expect((await revocation.load())('abc')).toBe(true);
+    expect((await revocation.load())('abc')).toBe(true);
+    await until(() => answer !== undefined);
+    expect(requests()).toBe(3);
+    answer?.();
+    let list = await revocation.load();
+    while (!list('def')) {
+      await new Promise((resolve) => setImmediate(resolve));
+      list = await revocation.load();
+    }
+    expect(list('abc')).toBe(false);
+    expect(requests()).toBe(3);
   });
 
   it.each<[string, RequestListener]>([

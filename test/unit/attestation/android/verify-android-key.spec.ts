@@ -17,6 +17,7 @@ import {
 } from '@peculiar/asn1-x509';
 import { describe, expect, it } from 'vitest';
 import { KEY_DESCRIPTION } from '../../../../lib/attestation/android/key-description.js';
+import { readStatusList } from '../../../../lib/attestation/android/status-list.js';
 import { verifyAndroidKeyAttestation } from '../../../../lib/attestation/android/verify-android-key.js';
 import type { AndroidKeyEvidence } from '../../../../lib/attestation/android/android-key.types.js';
 import { parseCertificate } from '../../../../lib/attestation/x509/index.js';
@@ -104,8 +105,14 @@ describe('an attestation that passes', () => {
     const base64 = Buffer.from(DIGEST, 'hex').toString('base64');
     expect(verdict({ x5c: aChain().map((text) => Buffer.from(text, 'base64')) })).toBe('passes');
     expect(verdict({ challenge: [randomBytes(32), CHALLENGE] })).toBe('passes');
-    for (const digest of [colons, base64, base64.replace('=', '')])
+    const octets = Buffer.from(DIGEST, 'hex');
+    for (const digest of [colons, base64, base64.replace('=', ''), octets, Uint8Array.from(octets)])
       expect(verdict({ signatureDigests: [digest] })).toBe('passes');
+    expect(verdict({ signatureDigests: [octets.map((octet) => octet ^ 1)] })).toBe('signing-certificate');
+    for (const digest of [octets.subarray(1), Buffer.concat([octets, Buffer.of(0)]), [...octets], octets.buffer])
+      expect(() => verifyAndroidKeyAttestation(someEvidence({ signatureDigests: [digest as Buffer] }))).toThrow(
+        TabConfigError,
+      );
   });
 
   it('with an RSA key', () => {
@@ -427,3 +434,25 @@ function rootName(): Name {
   const value = new AttributeValue({ printableString: 'Test Key Attestation CA1' });
   return new Name([new RelativeDistinguishedName([new AttributeTypeAndValue({ type: '2.5.4.3', value })])]);
 }
+
+describe('a chain of which a certificate was withdrawn', () => {
+  const x5c = aChain();
+  const { serials } = verifyAndroidKeyAttestation(someEvidence({ x5c }));
+  const spellings: readonly (readonly [string, (serial: string) => string])[] = [
+    ['hex', (serial) => serial],
+    ['hex, padded and in capitals', (serial) => `00${serial.toUpperCase()}`],
+    ['decimal', (serial) => BigInt(`0x${serial}`).toString()],
+  ];
+
+  it.each(
+    ['REVOKED', 'SUSPENDED'].flatMap((status) => spellings.map(([name, spell]) => [status, name, spell] as const)),
+  )('is refused: %s, in %s', (status, _name, spell) => {
+    expect(serials).toHaveLength(5);
+    for (const serial of serials) {
+      const listed = (entry: string) =>
+        readStatusList(JSON.stringify({ entries: { [spell(serial)]: { status: entry } } }));
+      expect(verdict({ x5c, revoked: listed(status) })).toBe('revoked');
+      expect(verdict({ x5c, revoked: listed('OK') })).toBe('passes');
+    }
+  });
+});

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { encode } from 'cborg';
 import { describe, expect, it } from 'vitest';
 import { verifyAppleAttestation } from '../../../../lib/attestation/apple/verify-attestation.js';
@@ -97,6 +97,22 @@ describe('verifyAppleAttestation', () => {
     expect(check({}, { roots: [] })).toBe('trust-anchor');
     expect(check({}, { roots: undefined })).toBe('trust-anchor');
     expect(check({}, { roots: [root, apple.root] })).toBeUndefined();
+  });
+
+  it('no longer trusts a root that was taken out of its list, or overwritten in it', () => {
+    const roots = [apple.root];
+    expect(check({}, { roots })).toBeUndefined();
+    roots.pop();
+    expect(check({}, { roots })).toBe('trust-anchor');
+    const der = new X509Certificate(apple.root).raw;
+    expect(check({}, { roots: [der] })).toBeUndefined();
+    der.set(new X509Certificate(createAppleAttestationCa({ clock: () => NOW }).root).raw.subarray(0, der.length));
+    expect(check({}, { roots: [der] })).toBeDefined();
+  });
+
+  it('refuses an environment that there is none of', () => {
+    for (const environment of ['staging', 'toString', '__proto__', undefined])
+      expect(check({}, { environment: environment as 'production' })).toBe('environment');
   });
 
   describe.each(NEW_SYSTEM)('of a system that appends a map, %s', (_title, options) => {
@@ -234,6 +250,14 @@ describe('verifyAppleAttestation', () => {
     expect(
       check({ x5c: () => [apple.intermediate, Buffer.from(apple.root.replaceAll(/-----.*-----|\s/g, ''), 'base64')] }),
     ).toBe('certificate-chain');
+  });
+
+  it('takes members that it does not know, but no more items than any evidence has', () => {
+    const withItems = (count: number) =>
+      check({ object: (members) => ({ ...members, later: Array.from({ length: count }, () => 0) }) });
+    expect(withItems(900)).toBeUndefined();
+    expect(withItems(1024)).toBe('cbor');
+    expect(withItems(50_000)).toBe('cbor');
   });
 
   it('refuses what is too long before it looks at it', () => {

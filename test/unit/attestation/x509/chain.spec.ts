@@ -13,7 +13,7 @@ import {
 } from '../../../../lib/attestation/x509/index.js';
 import { jwkOfSpki } from '../../../../lib/attestation/x509/key-jwk.js';
 import { sameName } from '../../../../lib/attestation/x509/name.js';
-import { aChain, checkOf, DAY, NOW, rkp, type Request } from '../android/android.fixture.js';
+import { aChain, checkOf, DAY, factory, KEY_OBJECT, NOW, rkp, type Request } from '../android/android.fixture.js';
 
 const anchors = [trustAnchor(rkp.root)];
 const now = new Date(NOW);
@@ -58,10 +58,11 @@ describe('parseChain', () => {
 
 describe('verifyChain', () => {
   it('gives the path without the root, its key and its anchor', () => {
-    const { path, anchor, publicKey } = verifyChain(parsed(), anchors, { now });
+    const { path, anchor, keys } = verifyChain(parsed(), anchors, { now });
     expect(path).toHaveLength(4);
     expect(anchor).toBe(anchors[0]);
-    expect(publicKey.asymmetricKeyType).toBe('ec');
+    expect(keys.map((key) => key.asymmetricKeyType)).toEqual(['ec', 'ec', 'ec', 'ec']);
+    expect(keys[0].equals(KEY_OBJECT)).toBe(true);
     expect(verifyChain(parsed({ includeRoot: false }), anchors, { now }).path).toHaveLength(4);
   });
 
@@ -117,6 +118,16 @@ describe('verifyChain', () => {
     expect(verdict(signedWith('1.2.840.10045.4.3.3'))).toBe('chain-signature');
   });
 
+  it('begins at the top, so that made-up certificates below are not computed with', () => {
+    const chain = parsed();
+    const others = parseChain(aChain({}, factory).map((text) => Buffer.from(text, 'base64')));
+    const [leaf, device, ...above] = chain as [(typeof chain)[0], (typeof chain)[0], ...typeof chain];
+    // Below the leaf, which may not issue, is a link that does not hold, and a key that cannot be imported.
+    const invented = { ...(others[1] as typeof leaf), spki: Buffer.alloc(91) } as typeof leaf;
+    expect(verdict([others[0] as typeof leaf, invented, leaf, device, ...above] as typeof chain)).toBe('chain-ca');
+    expect(verdict([invented, device, ...above] as typeof chain)).toBe('chain-name');
+  });
+
   it('respects the length of path that an issuer allows', () => {
     const limited = (index: number, length: number) =>
       parsed({
@@ -155,6 +166,8 @@ describe('keys', () => {
     expect(checkOf(() => publicKeyOf(keyed(spki('ed25519'))))).toBe('key-type');
     expect(checkOf(() => publicKeyOf(keyed(spki('ec', { namedCurve: 'secp256k1' }))))).toBe('key-type');
     expect(checkOf(() => publicKeyOf(keyed(spki('rsa', { modulusLength: 1024 }))))).toBe('key-size');
+    const explicit = spki('ec', { namedCurve: 'P-256', paramEncoding: 'explicit' });
+    expect(checkOf(() => publicKeyOf(keyed(explicit)))).toBe('key-type');
     const point = spki('ec', { namedCurve: 'P-256' });
     point[point.length - 1] = (point.at(-1) as number) ^ 1;
     expect(checkOf(() => publicKeyOf(keyed(point)))).toBe('key');
