@@ -2,10 +2,11 @@ import { TabConfigError } from '../../errors/tab-error.js';
 import type { TabStores } from '../stores.types.js';
 import { MemoryBindingStore } from './memory-binding-store.js';
 import { MemoryNonceStore } from './memory-nonce-store.js';
+import { MOST_NONCES } from './nonces/nonce-table.js';
 
 /** Settings of `memoryStores`. Each limit is a positive integer; at it, unless said otherwise, new entries are refused (`store_unavailable`). */
 export interface MemoryStoresOptions {
-  /** Live used nonces. Default 1,000,000, about 150 MB when full. */
+  /** Live used nonces, at most 2^30. Default 1,000,000, about 40 MB when full; memory is taken as it is needed and kept. */
   readonly maxNonces?: number;
   /** Enrolled instances. Default 100,000. */
   readonly maxInstances?: number;
@@ -30,6 +31,7 @@ export function memoryStores(options: MemoryStoresOptions = {}): TabStores {
     if (!Number.isSafeInteger(value) || value < 1)
       throw new TabConfigError(`memoryStores: ${name} must be a positive integer`);
   }
+  if (maxNonces > MOST_NONCES) throw new TabConfigError(`memoryStores: maxNonces must be at most ${MOST_NONCES}`);
   return {
     nonces: new MemoryNonceStore(maxNonces, clock),
     bindings: new MemoryBindingStore({ maxInstances, maxSessions, maxBreaches }, clock),

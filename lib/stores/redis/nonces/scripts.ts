@@ -37,20 +37,55 @@ return record .. ' ' .. now
 `);
 
 /**
- * Claims a nonce, once in the life that the caller knows. The clock of the server alone decides what is over: an entry goes
- * 60 s after the last moment at which its key may win, so that no key wins twice, whatever the clocks of the nodes say.
- * (SET with PXAT does not: a time that has passed deletes the key at once, and the reply is OK every time.)
+ * Whether one server has all lives, as this process knows them: then claims of several buckets may go in one script. In a
+ * cluster, and where somebody spreads keys over servers, it has not, or the script does not even run.
  *
- * KEYS[1] the nonce, KEYS[2] the record; ARGV[1] the record as known, ARGV[2] its owner, ARGV[3] expiry in seconds.
- * Replies `won`, `lost`, `over` or `changed`.
+ * KEYS the records; ARGV the records as known. Replies `together` or `apart`.
+ */
+export const TOGETHER = redisScript(`
+local records = redis.call('MGET', unpack(KEYS))
+for i = 1, #KEYS do
+  if records[i] ~= ARGV[i] then return 'apart' end
+end
+return 'together'
+`);
+
+/**
+ * Claims nonces, each once in the life that the caller knows; if one of the lives is over, none. The clock of the server alone
+ * decides what is over: an entry goes 60 s after the last moment at which its key may win, so that no key wins twice, whatever
+ * the clocks of the nodes say. (SET with PXAT does not: a time that has passed deletes the key at once, and the reply is OK
+ * every time.) Of one key that comes twice, the first wins: they are set one after the other.
+ *
+ * KEYS the nonces, then the records of their buckets; ARGV[1] the owner of all of these, ARGV[2] the number of nonces; from
+ * there on, what belongs to each key: its expiry in seconds, or the record as known. Replies `changed`, or for each nonce
+ * `won`, `lost` or `over`, with blanks between.
  */
 export const CLAIM = redisScript(`
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'changed' end
-if ARGV[2] ~= '-' and not string.find(redis.call('INFO', 'server'), 'run_id:' .. ARGV[2], 1, true) then
+local count = tonumber(ARGV[2])
+local records = redis.call('MGET', unpack(KEYS, count + 1))
+for i = 1, #KEYS - count do
+  if records[i] ~= ARGV[2 + count + i] then return 'changed' end
+end
+if ARGV[1] ~= '-' and not string.find(redis.call('INFO', 'server'), 'run_id:' .. ARGV[1], 1, true) then
   return 'changed'
 end
-local left = tonumber(ARGV[3]) - tonumber(redis.call('TIME')[1])
-if left < 0 then return 'over' end
-if redis.call('SET', KEYS[1], '1', 'NX', 'PX', string.format('%.0f', (left + 60) * 1000)) then return 'won' end
-return 'lost'
+local now = tonumber(redis.call('TIME')[1])
+-- How long each expiry is kept: most claims of a turn have the same one.
+local kept = {}
+local replies = {}
+for i = 1, count do
+  local expiry = ARGV[2 + i]
+  if kept[expiry] == nil then
+    local left = tonumber(expiry) - now
+    kept[expiry] = left >= 0 and string.format('%.0f', (left + 60) * 1000)
+  end
+  if not kept[expiry] then
+    replies[i] = 'over'
+  elseif redis.call('SET', KEYS[i], '1', 'NX', 'PX', kept[expiry]) then
+    replies[i] = 'won'
+  else
+    replies[i] = 'lost'
+  end
+end
+return table.concat(replies, ' ')
 `);
