@@ -22,9 +22,11 @@ import type {
   RebindOutcome,
   VersionBlock,
 } from '../../bindings/binding.types.js';
+import { LoadBatcher } from './bindings/load-batcher.js';
+import { singleLoad } from './bindings/load-sql.js';
 import { unavailable } from './database/database-error.js';
 import type { TabDatabase } from './database/database.types.js';
-import type { SqlValue, StatementResult, Work } from './database/statement.js';
+import type { Statement, StatementResult, Work } from './database/statement.js';
 import { readBindings } from './rows/bindings.js';
 import { decodeRow, encodeRow } from './rows/column.js';
 import { BLOCK, BREACH, clipReason, INSTANCE, SESSION } from './rows/shapes.js';
@@ -45,6 +47,7 @@ const MAX_BLOCKS = 10_000;
  */
 export class TypeOrmBindingStore extends BindingStore {
   private readonly sql: BindingSql;
+  private readonly batches: LoadBatcher;
 
   constructor(
     private readonly database: TabDatabase,
@@ -52,16 +55,18 @@ export class TypeOrmBindingStore extends BindingStore {
   ) {
     super();
     this.sql = bindingSql(database.dialect, tables);
+    this.batches = new LoadBatcher(database, this.sql, tables);
   }
 
-  override async load(query: BindingQuery): Promise<Bindings> {
-    const { instanceId, sessionId, credentialHash } = query;
-    const { rows } = await (sessionId !== undefined
-      ? this.run(this.sql.loadBySession, instanceId, sessionId)
-      : credentialHash !== undefined
-        ? this.run(this.sql.loadByCredential, instanceId, credentialHash)
-        : this.run(this.sql.loadInstance, instanceId));
-    return readBindings(rows, query);
+  override load(query: BindingQuery): Promise<Bindings> {
+    // SQLite answers at once, and a statement costs it little: there is nothing to gather for.
+    const isBatched = this.database.dialect.engine !== 'sqlite' && LoadBatcher.accepts(query);
+    return isBatched ? this.batches.load(query) : this.loadAlone(query);
+  }
+
+  private async loadAlone(query: BindingQuery): Promise<Bindings> {
+    const { sql, params } = singleLoad(this.sql, query);
+    return readBindings((await this.run(sql, ...params)).rows, query);
   }
 
   override async saveInstance(instance: AppInstance, expectedRevision?: number): Promise<boolean> {
@@ -176,7 +181,7 @@ export class TypeOrmBindingStore extends BindingStore {
     return expired + ended + breaches + (await this.transaction(() => sweepInstancesWork(this.sql, what)));
   }
 
-  private async run(sql: string, ...params: SqlValue[]): Promise<StatementResult> {
+  private async run(sql: string, ...params: Statement['params']): Promise<StatementResult> {
     try {
       return await this.database.run({ sql, params });
     } catch (error) {

@@ -4,6 +4,10 @@ import { checkMysqlCollations, MYSQL_CHARSET, MYSQL_COLLATION } from './mysql-co
 
 const identity = (sql: string): string => sql;
 const sameTextPlainly = (column: string, value: string) => ({ sql: `${column} = ?`, params: [value] });
+const inList = (column: string, values: readonly string[]) => ({
+  sql: `${column} IN (${values.map(() => '?').join(', ')})`,
+  params: values,
+});
 const codeOf = (error: unknown): unknown => property(driverError(error), 'code');
 const errnoOf = (error: unknown): unknown => property(driverError(error), 'errno');
 const callIfPresent = (target: unknown, method: string): unknown => {
@@ -24,6 +28,7 @@ function numberedPlaceholders(sql: string): string {
 }
 
 const postgres: Dialect = {
+  engine: 'postgres',
   begin: ['START TRANSACTION ISOLATION LEVEL READ COMMITTED'],
   shareLock: ' FOR SHARE',
   updateLock: ' FOR UPDATE',
@@ -36,13 +41,18 @@ const postgres: Dialect = {
   deleteSome: (table, key, where, order) =>
     `DELETE FROM ${table} WHERE ${key} = ANY(ARRAY(SELECT ${key} FROM ${table} WHERE ${where} ORDER BY ${order} LIMIT ? FOR UPDATE SKIP LOCKED))`,
   sameText: sameTextPlainly,
+  // One parameter, so that one text serves lists of every length.
+  oneOf: (column, values) => ({ sql: `${column} = ANY(?::text[])`, params: [values] }),
   isDuplicate: (error) => codeOf(error) === '23505',
-  isVictim: (error) => codeOf(error) === '40P01' || codeOf(error) === '40001',
+  // Deadlock; serialization; a row on its way into the DEFAULT partition when a bucket for it was made.
+  isVictim: (error) => ['40P01', '40001', '23514'].includes(String(codeOf(error))),
+  isBusy: (error) => codeOf(error) === '55P03',
   // The pool drops a client that is ending.
   discard: (connection) => void callIfPresent(connection, 'end'),
 };
 
 const mysql: Dialect = {
+  engine: 'mysql',
   begin: ['SET TRANSACTION ISOLATION LEVEL READ COMMITTED', 'START TRANSACTION'],
   shareLock: ' LOCK IN SHARE MODE',
   updateLock: ' FOR UPDATE',
@@ -58,13 +68,16 @@ const mysql: Dialect = {
     sql: `${column} = ? AND CAST(CONVERT(${column} USING utf8mb4) AS BINARY) = ?`,
     params: [value, Buffer.from(value, 'utf8')],
   }),
+  oneOf: inList,
   isDuplicate: (error) => errnoOf(error) === 1062,
   isVictim: (error) => errnoOf(error) === 1213 || errnoOf(error) === 1020,
+  isBusy: (error) => errnoOf(error) === 1205,
   discard: (connection) => void callIfPresent(connection, 'destroy'),
   checkSchema: checkMysqlCollations,
 };
 
 const sqlite: Dialect = {
+  engine: 'sqlite',
   begin: [],
   shareLock: '',
   updateLock: '',
@@ -76,10 +89,12 @@ const sqlite: Dialect = {
   deleteSome: (table, _key, where, order) =>
     `DELETE FROM ${table} WHERE rowid IN (SELECT rowid FROM ${table} WHERE ${where} ORDER BY ${order} LIMIT ?)`,
   sameText: sameTextPlainly,
+  oneOf: inList,
   isDuplicate: (error) =>
     codeOf(error) === 'SQLITE_CONSTRAINT_UNIQUE' || codeOf(error) === 'SQLITE_CONSTRAINT_PRIMARYKEY',
   // Its transactions are synchronous and take the write lock first: there is nobody to conflict with.
   isVictim: () => false,
+  isBusy: (error) => codeOf(error) === 'SQLITE_BUSY',
   discard: () => undefined,
 };
 

@@ -11,12 +11,20 @@ export const MYSQL_COLLATION = 'utf8mb4_bin';
  * collation that the other engines accept too, and does not compare collations afterwards: where it made the tables,
  * the columns are converted here, once; otherwise the start fails.
  *
+ * @param isOurs which columns are looked at: those that the application added to our tables are its own affair
  * @throws TabConfigError when a column has another collation and the schema is not ours to change
  */
-export async function checkMysqlCollations(dataSource: DataSource, tables: readonly string[]): Promise<void> {
+export async function checkMysqlCollations(
+  dataSource: DataSource,
+  tables: readonly string[],
+  isOurs: (property: string) => boolean = () => true,
+): Promise<void> {
   const metadatas = dataSource.entityMetadatas.filter((metadata) => tables.includes(metadata.tablePath));
   for (const metadata of metadatas) {
-    const wrong = await wrongColumns(dataSource, metadata);
+    const ours = new Set(
+      metadata.columns.filter(({ propertyName }) => isOurs(propertyName)).map(({ databaseName }) => databaseName),
+    );
+    const wrong = (await wrongColumns(dataSource, metadata)).filter((name) => ours.has(name));
     if (wrong.length === 0) continue;
     if (!dataSource.options.synchronize) {
       throw new TabConfigError(

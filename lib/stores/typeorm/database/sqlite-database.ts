@@ -3,7 +3,7 @@ import type { Dialect, TabDatabase } from './database.types.js';
 import type { SqliteGate, SqliteHandle, SqliteStatement } from './sqlite-gate.js';
 import { driveSync, type SqlRow, type Statement, type StatementResult, type Work } from './statement.js';
 
-/** Most statements kept prepared for one connection; there are about twenty fixed ones. */
+/** Most statements kept prepared for one connection; there are about twenty fixed ones, and one per bucket of used nonces. */
 const MAX_PREPARED = 100;
 
 /** SQLite through `better-sqlite3`: synchronous, on the shared connection, between the transactions of the application. */
@@ -18,6 +18,10 @@ export class SqliteDatabase implements TabDatabase {
 
   get volatility(): Volatility | undefined {
     return this.volatilityOf(this.gate.handle());
+  }
+
+  connection(): object {
+    return this.gate.handle();
   }
 
   run(statement: Statement): Promise<StatementResult> {
@@ -43,7 +47,10 @@ export class SqliteDatabase implements TabDatabase {
     let statement = statements.get(sql);
     if (!statement) {
       statement = handle.prepare(sql);
-      if (statements.size < MAX_PREPARED) statements.set(sql, statement);
+      const [oldest] = statements.keys();
+      // The fixed ones that go with it are prepared anew at their next use.
+      if (statements.size >= MAX_PREPARED && oldest !== undefined) statements.delete(oldest);
+      statements.set(sql, statement);
     }
     return statement;
   }

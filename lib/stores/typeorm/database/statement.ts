@@ -11,6 +11,8 @@ export type SqlRow = Readonly<Record<string, unknown>>;
 export interface Statement {
   readonly sql: string;
   readonly params: readonly (SqlValue | SqlList)[];
+  /** One of the few fixed texts that are sent all the time, outside of transactions: the server may keep it prepared. */
+  readonly isPrepared?: boolean;
 }
 
 /** Rows of a SELECT, or how many rows a write touched. */

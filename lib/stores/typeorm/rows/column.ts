@@ -43,21 +43,25 @@ export function word(words: readonly string[]): Codec {
 /** A safe integer. The drivers of PostgreSQL and MySQL return 64-bit integers as strings. */
 export const integer: Codec = {
   encode: (value) => checkInteger(value),
-  decode: (raw) =>
-    checkInteger(
-      typeof raw === 'string' && /^-?\d+$/.test(raw) ? Number(raw) : typeof raw === 'bigint' ? Number(raw) : raw,
-    ),
+  decode: (raw) => {
+    if (typeof raw === 'string' && WHOLE.test(raw)) return checkInteger(Number(raw));
+    return checkInteger(typeof raw === 'bigint' ? Number(raw) : raw);
+  },
 };
+
+const WHOLE = /^-?\d+$/;
 
 function checkInteger(value: unknown): number {
   if (!Number.isSafeInteger(value)) throw new RangeError('expected a safe integer');
   return value as number;
 }
 
+const anyText = text(Number.MAX_SAFE_INTEGER);
+
 /** Anything that JSON can hold. */
 export const json: Codec = {
   encode: (value) => JSON.stringify(value),
-  decode: (raw) => JSON.parse(text(Number.MAX_SAFE_INTEGER).decode(raw) as string) as unknown,
+  decode: (raw) => JSON.parse(anyText.decode(raw) as string) as unknown,
 };
 
 /** The same, or null. */
@@ -74,13 +78,31 @@ export function encodeRow<T extends object>(shape: RowShape<T>, record: T): SqlV
   return shape.columns.map(({ property, codec }) => guarded(property, () => codec.encode(values[property])));
 }
 
+/** The names under which the columns of a shape are selected, by prefix. Putting them together for every row takes longest. */
+const aliases = new WeakMap<RowShape<object>, Map<string, readonly string[]>>();
+
+function aliasesOf(shape: RowShape<object>, prefix: string): readonly string[] {
+  let byPrefix = aliases.get(shape);
+  if (!byPrefix) aliases.set(shape, (byPrefix = new Map()));
+  let names = byPrefix.get(prefix);
+  if (!names) byPrefix.set(prefix, (names = shape.columns.map(({ name }) => prefix + name)));
+  return names;
+}
+
 /** Reads a record from columns that were selected under `prefix`. */
 export function decodeRow<T extends object>(shape: RowShape<T>, row: SqlRow, prefix: string): T {
-  const entries = shape.columns.map(({ property, name, codec }) => [
-    property,
-    guarded(property, () => codec.decode(row[prefix + name])),
-  ]);
-  return Object.fromEntries(entries) as T;
+  const names = aliasesOf(shape, prefix);
+  const record: Record<string, unknown> = {};
+  let index = 0;
+  // Without a closure for each column: every load reads close to thirty of them.
+  for (const { property, codec } of shape.columns) {
+    try {
+      record[property] = codec.decode(row[names[index++] as string]);
+    } catch (error) {
+      throw misfit(property, error);
+    }
+  }
+  return record as T;
 }
 
 /** The select list, each column under `prefix`. */
@@ -92,6 +114,10 @@ function guarded<T>(property: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    throw new RangeError(`${property}: ${error instanceof Error ? error.message : 'does not fit'}`, { cause: error });
+    throw misfit(property, error);
   }
+}
+
+function misfit(property: string, error: unknown): RangeError {
+  return new RangeError(`${property}: ${error instanceof Error ? error.message : 'does not fit'}`, { cause: error });
 }
