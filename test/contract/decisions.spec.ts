@@ -12,7 +12,7 @@ import type { DecisionStore } from '../../lib/telemetry/decision-store.js';
 import { describeService } from '../utils/services.js';
 import { decisionStoreContract } from '../unit/telemetry/decision-store-contract.js';
 import { aDecision, aDecisionFullOf, aRefusal, AT, someDecisions, someTokens } from '../unit/telemetry/factories.js';
-import { connectTo, engine, ENGINES, type Engine, type TestDatabase } from './engines.js';
+import { connectTo, engine, ENGINES, undoMigrations, type Engine, type TestDatabase } from './engines.js';
 
 const ours = { entities: TAB_DECISION_ENTITIES, migrations: TAB_DECISION_MIGRATIONS };
 
@@ -137,11 +137,11 @@ for (const one of ENGINES) {
       const dataSource = await connect(database());
       const runner = dataSource.createQueryRunner();
       expect(await wantedChanges(dataSource)).toEqual([]);
-      await dataSource.undoLastMigration();
+      await undoMigrations(dataSource, TAB_DECISION_MIGRATIONS.length);
       expect(await runner.hasTable('tab_decision')).toBe(false);
       await dataSource.runMigrations();
       expect(await wantedChanges(dataSource)).toEqual([]);
-      await dataSource.undoLastMigration();
+      await undoMigrations(dataSource, TAB_DECISION_MIGRATIONS.length);
       await runner.release();
       await dataSource.destroy();
     });

@@ -109,7 +109,7 @@ export async function empty(dataSource: DataSource): Promise<void> {
   for (const entity of TAB_ENTITIES) await dataSource.createQueryBuilder().delete().from(entity).execute();
 }
 
-/** Undoes every migration of ours, the last one first. */
-export async function undoMigrations(dataSource: DataSource): Promise<void> {
-  for (const _ of TAB_MIGRATIONS) await dataSource.undoLastMigration();
+/** Undoes every migration of ours, or the last `count` of them, the last one first. */
+export async function undoMigrations(dataSource: DataSource, count: number = TAB_MIGRATIONS.length): Promise<void> {
+  for (let undone = 0; undone < count; undone += 1) await dataSource.undoLastMigration();
 }

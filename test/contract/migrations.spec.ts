@@ -1,9 +1,27 @@
-import type { DataSource } from 'typeorm';
+import { Column, Entity, type DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CreateTabTables1767225600000, TAB_ENTITIES } from '../../lib/stores/typeorm/index.js';
+import { AppInstance, BoundSession, TAB_ENTITIES, TAB_MIGRATIONS, UsedNonce } from '../../lib/stores/typeorm/index.js';
 import { aBlock, aBreach, aKey, anInstance, aSession, NOW, swapCase } from '../../lib/testing/contract/factories.js';
 import { describeService } from '../utils/services.js';
 import { connectTo, ENGINES, engine, storesOf, undoMigrations, type Engine, type TestDatabase } from './engines.js';
+
+@Entity({ name: 'tab_used_nonce', withoutRowid: true })
+class MyNonce extends UsedNonce {
+  @Column({ type: 'varchar', length: 20, nullable: true })
+  note!: string | null;
+}
+
+@Entity({ name: 'tab_app_instance' })
+class MyInstance extends AppInstance {
+  @Column({ type: 'varchar', length: 20, nullable: true })
+  note!: string | null;
+}
+
+@Entity({ name: 'tab_bound_session' })
+class MySession extends BoundSession {
+  @Column({ type: 'varchar', length: 20, nullable: true })
+  note!: string | null;
+}
 
 /** What TypeORM would still change so that the schema matches the entities. */
 async function wantedChanges(dataSource: DataSource): Promise<string[]> {
@@ -66,26 +84,69 @@ for (const one of ENGINES) {
       await dataSource.destroy();
     });
 
-    it('the second migration adds to the first and leaves what is stored alone', async () => {
-      const early = await connectTo(database(), {
-        migrations: [CreateTabTables1767225600000],
-        entities: TAB_ENTITIES.slice(0, 3),
-      });
-      expect(await wantedChanges(early)).toEqual([]);
+    it('later migrations add to the first and leave what is stored alone', async () => {
+      const dataSource = await connectTo(database());
+      for (const _ of TAB_MIGRATIONS.slice(1)) await dataSource.undoLastMigration();
+      expect(await tables(dataSource)).toEqual(['tab_used_nonce', 'tab_app_instance', 'tab_bound_session']);
       const instance = anInstance();
-      await early.getRepository(TAB_ENTITIES[1]).insert(instance as never);
-      // One connection that is kept open is the whole of a database in memory; the others are opened again.
-      const dataSource = one === ENGINES[0] ? early : await connectTo(database());
-      if (dataSource !== early) {
-        await early.destroy();
-        expect(await wantedChanges(dataSource)).toEqual([]);
-        expect((await (await storesOf(dataSource)).bindings.load({ instanceId: instance.id })).instance).toEqual(
-          instance,
-        );
-        await dataSource.undoLastMigration();
-        expect(await tables(dataSource)).toEqual(['tab_used_nonce', 'tab_app_instance', 'tab_bound_session']);
-      }
+      const { bindings } = await storesOf(dataSource);
+      await bindings.saveInstance(instance);
+      await dataSource.runMigrations();
+      expect(await wantedChanges(dataSource)).toEqual([]);
+      expect((await bindings.load({ instanceId: instance.id })).instance).toEqual(instance);
+      await undoMigrations(dataSource);
+      await dataSource.destroy();
+    });
+
+    it('used nonces stay used when their table is partitioned, and when that is undone', async () => {
+      const dataSource = await connectTo(database());
       await dataSource.undoLastMigration();
+      const store = (await storesOf(dataSource)).nonces;
+      const later = Math.floor(Date.now() / 1000) + 180;
+      const wanted = Array.from({ length: 300 }, (_, index) => ({ key: aKey(), expiresAt: later + 7 * index }));
+      const claimAll = () => Promise.all(wanted.map(({ key, expiresAt }) => store.claim(key, expiresAt)));
+      const [none, all] = [new Set([false]), new Set([true])];
+      expect(new Set(await claimAll())).toEqual(all);
+      await store.open?.();
+      expect(new Set(await claimAll())).toEqual(none);
+      await dataSource.runMigrations();
+      expect(new Set(await claimAll())).toEqual(none);
+      // Buckets are made, and rows of theirs are moved.
+      await store.open?.();
+      expect(new Set(await claimAll())).toEqual(none);
+      const more = aKey();
+      expect(await store.claim(more, later)).toBe(true);
+      await dataSource.undoLastMigration();
+      expect(new Set(await claimAll())).toEqual(none);
+      expect(await store.claim(more, later)).toBe(false);
+      await undoMigrations(dataSource, TAB_MIGRATIONS.length - 1);
+      await dataSource.destroy();
+    });
+
+    it('columns of a class of the application are kept, and its class stands in for ours', async () => {
+      const entities = [MyNonce, MyInstance, MySession, ...TAB_ENTITIES.slice(3)];
+      const dataSource = await connectTo(database(), { entities });
+      await dataSource.undoLastMigration();
+      for (const table of ['tab_used_nonce', 'tab_app_instance', 'tab_bound_session']) {
+        await dataSource.query(`ALTER TABLE ${table} ADD COLUMN note varchar(20) NULL`);
+      }
+      await dataSource.query(
+        `INSERT INTO tab_used_nonce (nonce_key, expires_at, note) VALUES ('${'A'.repeat(22)}', ${NOW}, 'mine')`,
+      );
+      await dataSource.runMigrations();
+      expect(await wantedChanges(dataSource)).toEqual([]);
+      await roundTrip(dataSource);
+      await (await storesOf(dataSource)).nonces.open?.();
+      await roundTrip(dataSource);
+      expect(await dataSource.getRepository(MyNonce).findOneBy({ key: 'A'.repeat(22) })).toMatchObject({
+        note: 'mine',
+      });
+      await dataSource.undoLastMigration();
+      expect(
+        await dataSource.query(`SELECT note FROM tab_used_nonce WHERE expires_at = ${NOW} AND note IS NOT NULL`),
+      ).toEqual([{ note: 'mine' }]);
+      await dataSource.runMigrations();
+      await undoMigrations(dataSource);
       await dataSource.destroy();
     });
 

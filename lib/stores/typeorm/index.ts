@@ -12,6 +12,7 @@ export {
 export {
   CreateTabBreachTables1769904000000,
   CreateTabTables1767225600000,
+  OrderTabUsedNonces1772323200000,
   TAB_MIGRATIONS,
 } from './migrations/index.js';
 export {

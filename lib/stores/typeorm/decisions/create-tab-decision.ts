@@ -1,5 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { columnsFor, createTable, tableName } from '../migrations/table-builder.js';
+import { AddDecisionProof1772409600000 } from './add-decision-proof.js';
 
 /** The table of decision records, version 1. A migration never changes once it is published. */
 export class CreateTabDecision1767398400000 implements MigrationInterface {
@@ -44,4 +45,7 @@ export class CreateTabDecision1767398400000 implements MigrationInterface {
 }
 
 /** The migrations of the decision store, in order, for the `migrations` of the application's `DataSource`. */
-export const TAB_DECISION_MIGRATIONS: [typeof CreateTabDecision1767398400000] = [CreateTabDecision1767398400000];
+export const TAB_DECISION_MIGRATIONS: [typeof CreateTabDecision1767398400000, typeof AddDecisionProof1772409600000] = [
+  CreateTabDecision1767398400000,
+  AddDecisionProof1772409600000,
+];

@@ -47,6 +47,10 @@ export class DecisionRecord {
   @Column({ name: 'instance_id', type: 'varchar', length: 43, nullable: true })
   instanceId!: string | null;
 
+  /** `signature` or `mac`. */
+  @Column({ name: 'proof', type: 'varchar', length: 16, nullable: true })
+  proof!: string | null;
+
   @Column({ name: 'app_id', type: 'varchar', length: 128, nullable: true })
   appId!: string | null;
 

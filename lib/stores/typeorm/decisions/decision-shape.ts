@@ -44,6 +44,7 @@ export const DECISION: RowShape<TrustDecision> = {
     { property: 'route', name: 'route', codec: nullable(clipped(255)) },
     { property: 'handler', name: 'handler', codec: nullable(clipped(255)) },
     { property: 'instanceId', name: 'instance_id', codec: nullable(clipped(43)) },
+    { property: 'proof', name: 'proof', codec: nullable(clipped(16)) },
     { property: 'appId', name: 'app_id', codec: nullable(clipped(128)) },
     { property: 'appVersion', name: 'app_version', codec: nullable(clipped(255)) },
     { property: 'sessionId', name: 'session_id', codec: nullable(clipped(64)) },

@@ -1,18 +1,19 @@
 import { TabError } from '../../../errors/tab-error.js';
 import type { TabDatabase } from '../database/database.types.js';
-import type { Statement, Work } from '../database/statement.js';
+import type { Statement } from '../database/statement.js';
 import type { Claim, ClaimInsert, InsertClaims } from './claim.types.js';
+import type { NonceTable } from './nonce-expiry.js';
+import { sqliteClaims } from './sqlite-claims.js';
 
 /** How often a batch with duplicates is tried without those that are found, before its claims are tried singly. */
 const ROUNDS = 3;
 
-/**
- * The batch insert of an engine.
- *
- * @param table the escaped name of the table of used nonces
- */
-export function claimInserts(database: TabDatabase, table: string): InsertClaims {
-  const insertMany = INSERTS[database.dialect.claimInsert](database, table);
+/** The batch insert of an engine. */
+export function claimInserts(database: TabDatabase, nonces: NonceTable): InsertClaims {
+  const { claimInsert } = database.dialect;
+  if (claimInsert === 'one-by-one') return sqliteClaims(database, nonces);
+  const table = nonces.path;
+  const insertMany = INSERTS[claimInsert](database, table);
   const insert = insertSql(database, table);
   return async (claims) => {
     const [only] = claims;
@@ -22,10 +23,11 @@ export function claimInserts(database: TabDatabase, table: string): InsertClaims
   };
 }
 
-const INSERTS: Readonly<Record<ClaimInsert, (database: TabDatabase, table: string) => InsertClaims>> = {
+const INSERTS: Readonly<
+  Record<Exclude<ClaimInsert, 'one-by-one'>, (database: TabDatabase, table: string) => InsertClaims>
+> = {
   returning: insertReturning,
   'all-or-none': insertAllOrNone,
-  'one-by-one': insertOneByOne,
 };
 
 /** One statement that passes over what is there and returns what is new. */
@@ -74,26 +76,15 @@ async function insertRows(database: TabDatabase, table: string, rows: readonly C
   }
 }
 
-/** Those of the keys that are in the table. */
+/** Those of the keys that are in the table. The expiry says in which partition, and in which part of the index. */
 async function findKeys(database: TabDatabase, table: string, rows: readonly Claim[]): Promise<ReadonlySet<unknown>> {
-  const sql = `SELECT nonce_key FROM ${table} WHERE nonce_key IN (${listOf('?', rows.length)})`;
-  const found = await database.run({ sql, params: rows.map(({ key }) => key) });
+  const byExpiry = new Map<number, string[]>();
+  for (const { key, expiresAt } of rows) byExpiry.set(expiresAt, [...(byExpiry.get(expiresAt) ?? []), key]);
+  const groups = [...byExpiry];
+  const where = groups.map(([, keys]) => `expires_at = ? AND nonce_key IN (${listOf('?', keys.length)})`);
+  const sql = `SELECT nonce_key FROM ${table} WHERE ${where.join(' OR ')}`;
+  const found = await database.run({ sql, params: groups.flatMap(([expiresAt, keys]) => [expiresAt, ...keys]) });
   return new Set(found.rows.map((row) => row['nonce_key']));
-}
-
-/** Single inserts in one transaction, where a statement costs little and a commit is dear. */
-function insertOneByOne(database: TabDatabase, table: string): InsertClaims {
-  const insert = insertSql(database, table);
-  return (claims) => database.transaction(() => insertWork(insert, claims));
-}
-
-function* insertWork(insert: string, claims: readonly Claim[]): Work<ReadonlySet<string>> {
-  const won = new Set<string>();
-  for (const claim of claims) {
-    const { affected } = yield oneRow(insert, claim);
-    if (affected === 1) won.add(claim.key);
-  }
-  return won;
 }
 
 async function insertOne(database: TabDatabase, insert: string, claim: Claim): Promise<boolean> {

@@ -6,6 +6,7 @@ import { claimInserts } from '../../../../lib/stores/typeorm/nonces/claim-insert
 import { aKey, NOW } from '../factories.js';
 
 const DUPLICATE = Object.assign(new Error('duplicate'), { driverError: { errno: 1062 } });
+const NONCES = { name: 'tab_used_nonce', path: 'tab_used_nonce', beside: (name: string) => name };
 const claimsOf = (keys: readonly string[]) => keys.map((key) => ({ key, expiresAt: NOW }));
 
 /** A table as MySQL has it: an INSERT of many rows writes all or none. */
@@ -33,7 +34,7 @@ function aTable({
     run,
     transaction: () => Promise.reject(new Error('not used')),
   };
-  return { insert: claimInserts(database, 'tab_used_nonce'), table, asked };
+  return { insert: claimInserts(database, NONCES), table, asked };
 }
 
 describe('where an insert of many rows fails on a duplicate as a whole', () => {
@@ -87,7 +88,7 @@ describe('where an insert of many rows fails on a duplicate as a whole', () => {
       run: async () => ({ rows: [], affected: 1 }),
       transaction: () => Promise.reject(new Error('not used')),
     };
-    await expect(claimInserts(short, 't')(claimsOf([aKey(), aKey()]))).rejects.toMatchObject({
+    await expect(claimInserts(short, NONCES)(claimsOf([aKey(), aKey()]))).rejects.toMatchObject({
       code: 'store_unavailable',
     });
   });
