@@ -75,6 +75,11 @@ export interface DefenderOptions {
   readonly reenrolWait?: number;
   /** Number in [0, 1) for that wait; default `Math.random`. Identifiers always come from the platform's secure source. */
   readonly random?: () => number;
+  /**
+   * Whether to trade signatures for short-lived proof keys, at servers that give them. `'session'` (default): for requests of a
+   * bound session, so that what may start one is signed; true: for all; false: never.
+   */
+  readonly proofKeys?: boolean | 'session';
   /** Accept plain `http` beyond loopback: sessions and credentials can then be read on the way. Default false. */
   readonly allowPlainHttp?: boolean;
 }
@@ -102,6 +107,7 @@ export interface ResolvedDefenderOptions {
   readonly boundHeaders: readonly string[];
   readonly reenrolWait: number;
   readonly random: () => number;
+  readonly proofKeys: boolean | 'session';
 }
 
 const APP_ID = /^[A-Za-z0-9_.:-]{1,128}$/;
@@ -150,6 +156,7 @@ export function resolveOptions(options: DefenderOptions): ResolvedDefenderOption
     boundHeaders,
     reenrolWait: bounded('reenrolWait (milliseconds)', options.reenrolWait ?? 30_000, 0, 30_000),
     random: options.random ?? Math.random,
+    proofKeys: options.proofKeys ?? 'session',
   };
 }
 
@@ -174,11 +181,12 @@ function checkParts(options: DefenderOptions): void {
   check(usable, 'attester: pass { format, attest() }');
 }
 
-function checkHooks({ remeasureOn, onDecision, credentialCookie, assertion }: DefenderOptions): void {
+function checkHooks({ remeasureOn, onDecision, credentialCookie, assertion, proofKeys }: DefenderOptions): void {
   for (const [name, hook] of Object.entries({ remeasureOn, onDecision, assertion }))
     check(hook === undefined || typeof hook === 'function', `${name}: pass a function`);
   const cookie = credentialCookie === undefined || FIELD_NAME.test(String(credentialCookie));
   check(cookie, 'credentialCookie: write a name');
+  check([undefined, true, false, 'session'].includes(proofKeys), "proofKeys: write true, false or 'session'");
 }
 
 function isBindable(name: string): boolean {

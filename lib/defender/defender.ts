@@ -105,7 +105,8 @@ export class Defender {
   }
 
   /**
-   * The token for one attempt of a described request, for transports other than `fetch`. Enrols first where necessary.
+   * The token for one attempt of a described request, for transports other than `fetch`; signed with the instance key, since
+   * what a proof key may be refused for cannot be mended here. Enrols first where necessary.
    * The caller sends exactly what it described, once.
    * @throws DefenderError `foreign_origin` when the target is not under a configured `api`, and as `enrol`
    */
@@ -158,7 +159,10 @@ export class Defender {
     const { instance, status } = this.#shared;
     const cleared = instance.clear();
     status.retired();
-    for (const { link } of this.#servers.values()) link.challenges.refused();
+    for (const { link, proofKeys } of this.#servers.values()) {
+      link.challenges.refused();
+      proofKeys.forget();
+    }
     await cleared;
   }
 
@@ -170,6 +174,7 @@ export class Defender {
   async close(): Promise<void> {
     this.#schedule.stop();
     this.#closing.abort(new DefenderError('closed', 'The Defender has been closed'));
+    for (const { proofKeys } of this.#servers.values()) proofKeys.forget();
     await this.#shared.instance.close(this.#shared.options.timers);
   }
 

@@ -1,4 +1,4 @@
-import { makeClaims, mintEnrolToken, mintToken, type MintRequest } from '../token/mint.js';
+import { makeClaims, mintEnrolToken, mintMacToken, mintToken, type MintRequest, type ProofKey } from '../token/mint.js';
 import { readAnswer, type TabAnswer } from './answer.js';
 import { isTrustedTransport, type Api } from './api.js';
 import { Challenges } from './challenges.js';
@@ -27,8 +27,10 @@ export interface MintedToken {
   readonly sid?: string;
   /** Server minus local clock, seconds, as assumed in `iat`. */
   readonly skew: number;
-  /** The instance whose key signed it. */
+  /** The instance that it is of. */
   readonly id: string;
+  /** The `kid` of the proof key that it was made with; undefined when the instance key signed. */
+  readonly proofKid?: string;
   /** How often the instance had enrolled at this server. */
   readonly enrolments: number;
 }
@@ -69,11 +71,11 @@ export class Link {
     return this.#shared.instance.update(this.api.base, patch);
   }
 
-  /** A request token. `nonce` overrides the challenge that would be taken. */
-  async mint(request: MintRequest, nonce?: string): Promise<MintedToken> {
+  /** A request token. `nonce` overrides the challenge that would be taken; `proofKey` takes the place of the instance key. */
+  async mint(request: MintRequest, nonce?: string, proofKey?: ProofKey): Promise<MintedToken> {
     const evidence = await this.#shared.meter.current();
     const route = routeOf(request);
-    return this.#mint('request', request, evidence, route, nonce ?? this.challenges.take(route));
+    return this.#mint('request', request, evidence, route, nonce ?? this.challenges.take(route), proofKey);
   }
 
   /** An enrolment token over `challenge`, with evidence measured for it. */
@@ -117,6 +119,7 @@ export class Link {
     evidence: Measurement,
     route: string,
     nonce: string | undefined,
+    proofKey?: ProofKey,
   ): Promise<MintedToken> {
     const { options, instance } = this.#shared;
     const { key, id } = await instance.load();
@@ -125,12 +128,16 @@ export class Link {
     const sid = kind === 'request' ? this.session?.id : undefined;
     const rt = { ...evidence, at: Math.min(evidence.at + skew, iat), sdk: options.sdk };
     const claims = await makeClaims(request, { iat, nonce, sid, app: options.app, rt });
-    const token = await (kind === 'request' ? mintToken : mintEnrolToken)(key, claims).catch(tooLarge);
-    return { token, route, nonce, sid, skew, id, enrolments: this.enrolments };
+    // A proof key of an instance that has been given up meanwhile is of no use.
+    const own = proofKey && proofKey.kid.startsWith(`${id}~`) ? proofKey : undefined;
+    const minting = own ? mintMacToken(own, claims) : (kind === 'request' ? mintToken : mintEnrolToken)(key, claims);
+    const token = await minting.catch(tooLarge);
+    return { token, route, nonce, sid, skew, id, proofKid: own?.kid, enrolments: this.enrolments };
   }
 }
 
-function routeOf(request: MintRequest): string {
+/** What challenges and proof keys are remembered by. */
+export function routeOf(request: MintRequest): string {
   return `${request.method} ${new URL(request.url).pathname}`;
 }
 

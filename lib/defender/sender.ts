@@ -1,9 +1,11 @@
 import { discard } from './answer.js';
+import { assertionFor } from './assertion.js';
 import { report } from './decision.js';
 import { DefenderError } from './defender-error.js';
 import type { Enroller } from './enrolment.js';
-import type { Link, MintedToken, Shared } from './link.js';
+import { routeOf, type Link, type MintedToken, type Shared } from './link.js';
 import { attemptOf, describe, type OutgoingRequest } from './outgoing-request.js';
+import { isForProofKey, type ProofKeySlot } from './proof-key-slot.js';
 import { followed, isRedirect, MAX_REDIRECTS } from './redirect.js';
 import { abortable, quietly } from './waiting.js';
 
@@ -19,6 +21,16 @@ interface Retry {
   readonly nonce?: string;
 }
 
+/** How to send a request. */
+export interface SendOptions {
+  /** False: an unknown instance is an answer too. */
+  readonly reenrol: boolean;
+  /** True: only the instance key will do. */
+  readonly signed?: boolean;
+  /** True: a request of the Defender's own; how it goes says nothing about the application's. */
+  readonly aside?: boolean;
+}
+
 /**
  * Sends requests to one server: a fresh token for each attempt, at most one repair per request (PROTOCOL section 7), and a
  * redirect within the server as a request of its own.
@@ -27,25 +39,27 @@ export class Sender {
   readonly #shared: Shared;
   readonly #link: Link;
   readonly #enroller: Enroller;
+  readonly #proofKeys: ProofKeySlot;
 
-  constructor(shared: Shared, link: Link, enroller: Enroller) {
+  constructor(shared: Shared, link: Link, enroller: Enroller, proofKeys: ProofKeySlot) {
     this.#shared = shared;
     this.#link = link;
     this.#enroller = enroller;
+    this.#proofKeys = proofKeys;
   }
 
   /**
-   * The answer to `request`, as it came; `reenrol: false` takes an unknown instance for an answer too.
+   * The answer to `request`, as it came.
    * @throws DefenderError `unreachable`; TypeError for a redirect where the request says `redirect: 'error'`
    */
-  async send(request: OutgoingRequest, options: { reenrol: boolean }): Promise<Response> {
+  async send(request: OutgoingRequest, options: SendOptions): Promise<Response> {
     const { apis, prefix } = this.#shared.options;
     let current = request;
-    let response = await this.#exchange(current, options.reenrol);
+    let response = await this.#exchange(current, options);
     for (let redirects = 0; redirects < MAX_REDIRECTS; redirects += 1) {
       const next = followed(current, response, { apis, api: this.#link.api, prefix });
       if (!next) break;
-      const answer = await this.#follow(next, options.reenrol);
+      const answer = await this.#follow(next, options);
       if (!answer) break;
       discard(response);
       [current, response] = [next, answer];
@@ -59,9 +73,9 @@ export class Sender {
    * The answer to a redirected request; undefined when no token could be had for it: the redirect is then the answer, since
    * such an error would say that nothing was carried out, and what was redirected may have been.
    */
-  async #follow(request: OutgoingRequest, reenrol: boolean): Promise<Response | undefined> {
+  async #follow(request: OutgoingRequest, options: SendOptions): Promise<Response | undefined> {
     try {
-      return await this.#exchange(request, reenrol);
+      return await this.#exchange(request, options);
     } catch (error) {
       const isSent = isAbort(error) || (error instanceof DefenderError && error.code === 'unreachable');
       if (isSent || request.signal?.aborted) throw error;
@@ -69,33 +83,39 @@ export class Sender {
     }
   }
 
-  /** One request to one target: one attempt, or two. */
-  async #exchange(request: OutgoingRequest, reenrol: boolean): Promise<Response> {
-    const first = await this.#attempt(request, 1);
-    this.#reenrolIfMonitored(first, reenrol);
-    const retry = await this.#repair(first, request.signal, reenrol).catch((error: unknown) => {
+  /** One request to one target: one attempt, or two; the second is signed, so that no proof key can fail it. */
+  async #exchange(request: OutgoingRequest, options: SendOptions): Promise<Response> {
+    const first = await this.#attempt(request, 1, options);
+    this.#reenrolIfMonitored(first, options.reenrol);
+    const retry = await this.#repair(first, request.signal, options.reenrol).catch((error: unknown) => {
       discard(first.response);
       throw error;
     });
     if (!retry) return this.#final(first);
     discard(first.response);
-    return this.#final(await this.#attempt(request, 2, retry.nonce));
+    return this.#final(await this.#attempt(request, 2, { ...options, signed: true }, retry.nonce));
   }
 
-  async #attempt(request: OutgoingRequest, attempt: number, nonce?: string): Promise<Attempt> {
+  async #attempt(
+    request: OutgoingRequest,
+    attempt: number,
+    { signed, aside }: SendOptions,
+    nonce?: string,
+  ): Promise<Attempt> {
     const { options, status } = this.#shared;
-    const minting = this.#link.mint(describe(request, options), nonce);
-    const sent = await abortable(minting, request.signal);
-    const assertion = await this.#assert(request, sent.token);
+    const described = describe(request, options);
+    const proofKey = signed ? undefined : this.#proofKeys.take(routeOf(described));
+    const sent = await abortable(this.#link.mint(described, nonce, proofKey), request.signal);
+    const assertion = await assertionFor(options.assertion, request, sent.token);
     request.signal?.throwIfAborted();
     const started = performance.now();
-    const response = await this.#call(request, sent.token, assertion);
+    const response = await this.#call(request, sent.token, assertion, aside);
     const durationMs = performance.now() - started;
     const answer = this.#link.absorb(response, sent);
     const { error, monitor: monitored } = answer;
     if (this.#link.isOwn(sent)) {
       this.#settle(sent, answer);
-      status.answered(this.#link.api.base, { status: response.status, code: error, monitored });
+      if (!aside) status.answered(this.#link.api.base, { status: response.status, code: error, monitored });
     }
     const outcome = error !== undefined ? 'refused' : monitored !== undefined ? 'monitored' : 'accepted';
     const { url, method } = request;
@@ -103,24 +123,8 @@ export class Sender {
     return { response, sent, answer };
   }
 
-  /** What the platform says of this token, where the app asks it to. */
-  async #assert({ method, url, signal }: OutgoingRequest, token: string): Promise<string | undefined> {
-    const { assertion } = this.#shared.options;
-    if (!assertion) return undefined;
-    const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(token)));
-    const making = (async () => {
-      const value = await assertion(hash, { method, url: new URL(url) });
-      if (value !== undefined && !/^[\x21-\x7e]+$/.test(value)) throw new TypeError('The assertion is no header value');
-      return value;
-    })();
-    return abortable(making, signal).catch((cause: unknown) => {
-      if (signal?.aborted) throw cause;
-      throw new DefenderError('attester_failed', 'The assertion could not be made', { cause });
-    });
-  }
-
   /** Sends once. What the caller did, such as an abort, is told as it is; everything else is the network. */
-  async #call(request: OutgoingRequest, token: string, assertion?: string): Promise<Response> {
+  async #call(request: OutgoingRequest, token: string, assertion?: string, aside?: boolean): Promise<Response> {
     // Outside: what cannot be sent is not the network's fault.
     const attempt = attemptOf(request, token, assertion);
     try {
@@ -128,7 +132,7 @@ export class Sender {
     } catch (cause) {
       if (request.signal?.aborted || isAbort(cause) || cause instanceof DefenderError) throw cause;
       const error = new DefenderError('unreachable', 'The request got no answer', { cause });
-      this.#shared.status.failed(this.#link.api.base, error);
+      if (!aside) this.#shared.status.failed(this.#link.api.base, error);
       throw error;
     }
   }
@@ -141,6 +145,7 @@ export class Sender {
   #settle(sent: MintedToken, answer: Attempt['answer']): void {
     const { challenges } = this.#link;
     const code = answer.error ?? answer.monitor;
+    this.#proofKeys.settle(sent, answer);
     if (code === 'use_tab_nonce') challenges.refused();
     else if (answer.nonce !== undefined) challenges.superseded(sent.route, sent.nonce);
     else if (code === undefined) challenges.accepted(sent.route, sent.nonce);
@@ -156,6 +161,8 @@ export class Sender {
     const { response, sent, answer } = attempt;
     // Nothing but a refusal before the handler may be repeated.
     if (response.status !== 401 || !this.#link.isOwn(sent)) return undefined;
+    // Refused for the proof key, which a signature mends: the challenge, unless it brought another, is still this request's own.
+    if (isForProofKey(sent, answer)) return { nonce: answer.nonce ?? sent.nonce };
     switch (answer.error) {
       case 'use_tab_nonce':
         return answer.nonce === undefined ? undefined : { nonce: answer.nonce };
@@ -176,7 +183,7 @@ export class Sender {
     signal: AbortSignal | undefined,
     reenrol: boolean,
   ): Promise<Retry | undefined> {
-    // Every token is signed with the instance key, so the new one is what was asked for.
+    // The new token is signed with the instance key, as this one was.
     if (answer.requirement === 'signature') return { nonce: answer.nonce };
     if (answer.requirement !== 'attestation' || !reenrol) return undefined;
     return (await this.#enroller.repair(sent, signal)) ? { nonce: answer.nonce } : undefined;

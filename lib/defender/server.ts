@@ -4,6 +4,7 @@ import { DefenderError } from './defender-error.js';
 import { Enroller } from './enrolment.js';
 import { Link, type Shared } from './link.js';
 import type { OutgoingRequest } from './outgoing-request.js';
+import { ProofKeySlot } from './proof-key-slot.js';
 import { Sender } from './sender.js';
 
 /** One server with all that serves it. */
@@ -11,12 +12,15 @@ export class Server {
   readonly link: Link;
   readonly enroller: Enroller;
   readonly sender: Sender;
+  readonly proofKeys: ProofKeySlot;
   readonly #prefix: string;
 
   constructor(api: Api, shared: Shared) {
     this.link = new Link(api, shared);
     this.enroller = new Enroller(shared, this.link);
-    this.sender = new Sender(shared, this.link, this.enroller);
+    const signedAside = { reenrol: false, signed: true, aside: true };
+    this.proofKeys = new ProofKeySlot(shared, this.link, (request) => this.sender.send(request, signedAside));
+    this.sender = new Sender(shared, this.link, this.enroller, this.proofKeys);
     this.#prefix = shared.options.prefix;
   }
 
@@ -26,7 +30,7 @@ export class Server {
     const url = new URL(`${this.link.api.base}${this.#prefix}/instances/self`);
     const init: RequestInit = { credentials: 'omit', redirect: 'manual' };
     const request: OutgoingRequest = { url, method: 'DELETE', headers: new Headers(), init };
-    const response = await this.sender.send(request, { reenrol: false });
+    const response = await this.sender.send(request, { reenrol: false, signed: true });
     discard(response);
     const facts = refusalOf(response);
     const { status, tabError } = facts;

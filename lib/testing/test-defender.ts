@@ -25,6 +25,8 @@ export function createTestDefender(options: TestDefenderOptions): Defender {
     evidenceMaxAge: 0,
     // Timers of its own would run by the real clock, whatever clock the test has.
     schedule: false,
+    // Nothing is sent but what the test sends.
+    proofKeys: false,
     ...rest,
     api,
     app: { ver: '1.0.0', platform: 'node', ...app },

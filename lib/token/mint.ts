@@ -9,6 +9,7 @@ import {
   type TabAlgorithm,
   type TabClaims,
 } from './claims.types.js';
+import { digest, fieldOctets, sha256 } from './mint-octets.js';
 
 /** A request as it will be sent. Isomorphic: strings and octets only. */
 export interface MintRequest {
@@ -209,22 +210,4 @@ async function headerDigests(headers: Readonly<Record<string, string>>): Promise
   return Object.fromEntries(
     await Promise.all(entries.map(async ([name, value]) => [name.toLowerCase(), await digest(fieldOctets(value))])),
   );
-}
-
-/** Field values travel as one octet per character (Fetch "isomorphic encode"), not as UTF-8. */
-function fieldOctets(value: string): Uint8Array {
-  return Uint8Array.from(value, (character) => {
-    const code = character.codePointAt(0) ?? 0;
-    if (code > 0xff) throw new TypeError('A header value must consist of characters up to U+00FF');
-    return code;
-  });
-}
-
-async function digest(octets: Uint8Array): Promise<string> {
-  return base64url.encode(await sha256(octets));
-}
-
-async function sha256(octets: Uint8Array): Promise<Uint8Array> {
-  // WebCrypto refuses octets in shared memory at run time; the type alone would ask every caller for a copy.
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', octets as Uint8Array<ArrayBuffer>));
 }

@@ -51,6 +51,11 @@ export class ProofKeys {
     this.#derived = new LRUCache({ max: cacheSize });
   }
 
+  /** When a key was made, in seconds, if its lifetime was the one that is configured now. */
+  issuedAt({ expiresAt }: ProofKeyId): number {
+    return expiresAt - this.lifetime;
+  }
+
   /** Makes a key for an instance at `now` (seconds). */
   issue(instanceId: string, now: number): IssuedProofKey {
     const expiresAt = now + this.lifetime;

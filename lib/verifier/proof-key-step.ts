@@ -19,5 +19,6 @@ export function proofKeyStep(
   // Ensures that a server without proof keys takes none, whatever was read before.
   if (proofKeys === undefined) throw new TabError('unsupported_alg', 'proof keys are not configured');
   proofKeys.check(proofKey, compact.signingInput, compact.signature, now);
-  return { instanceId: proofKey.instanceId, claims, proof: 'mac', preloaded: undefined };
+  const proofIssuedAt = proofKeys.issuedAt(proofKey);
+  return { instanceId: proofKey.instanceId, claims, proof: 'mac', proofIssuedAt, preloaded: undefined };
 }

@@ -2,6 +2,7 @@ import type { AppInstance, Bindings, BoundSession } from '../bindings/binding.ty
 import { TabError } from '../errors/tab-error.js';
 import type { TabClaims } from '../token/claims.types.js';
 import type { RequestCredential } from '../token/credential.js';
+import { signatureNeeded } from '../token/signature-needed.js';
 import type { TrustRequirement } from '../trust/requirement.js';
 import type { CredentialFacts } from './settings.js';
 import type { AuthenticToken } from './steps.types.js';
@@ -13,17 +14,28 @@ export function sessionIdOf(claims: TabClaims): string | undefined {
   return claims.sid !== undefined && SESSION_ID.test(claims.sid) ? claims.sid : undefined;
 }
 
+/** The clocks of two nodes are within 15 s of each other (PROTOCOL section 6). */
+const NODE_CLOCK_DIFFERENCE = 15;
+
 /** Ensures that the instance may act: the one that the token is of, enrolled, neither suspended nor revoked, and the same app as enrolled. */
 export function checkInstance(
   instance: AppInstance | undefined,
-  { claims, instanceId }: Pick<AuthenticToken, 'claims' | 'instanceId'>,
+  { claims, instanceId, proofIssuedAt }: Pick<AuthenticToken, 'claims' | 'instanceId' | 'proofIssuedAt'>,
 ): AppInstance {
   if (instance === undefined || instance.id !== instanceId)
     throw new TabError('unknown_instance', 'instance is not enrolled');
   if (instance.status === 'suspended') throw new TabError('instance_suspended', 'instance is suspended');
   if (instance.status === 'revoked') throw new TabError('instance_revoked', 'instance is revoked');
   if (instance.appId !== claims.app.id) throw new TabError('request_mismatch', 'app.id is not the enrolled app');
+  if (proofIssuedAt !== undefined) checkProofKeyAge(instance, proofIssuedAt);
   return instance;
+}
+
+/** Ensures that a recovery leaves behind the proof keys from before it: somebody may have them for whom the instance was suspended. */
+function checkProofKeyAge({ createdAt, statusAt }: AppInstance, issuedAt: number): void {
+  const hasRecovered = statusAt > createdAt;
+  if (hasRecovered && issuedAt + NODE_CLOCK_DIFFERENCE < statusAt)
+    throw signatureNeeded('proof key is from before the instance recovered');
 }
 
 function invalid(detail: string): TabError {

@@ -37,6 +37,8 @@ export interface AuthenticToken {
   readonly instanceId: string;
   readonly claims: TabClaims;
   readonly proof: TokenProof;
+  /** When the proof key was given out, seconds since the epoch; undefined for a signature. */
+  readonly proofIssuedAt?: number;
   /** State read with the key in this very request; undefined when the key was at hand, and under a proof key. */
   readonly preloaded: Bindings | undefined;
 }

@@ -25,13 +25,15 @@ export function bankPolicies(canAttest: boolean): BankPolicies {
 
     /**
      * Moving money: nothing passes as a flag, no token can be made ahead, and every probe that the app was registered with has
-     * run; those of a phone and of a browser are not the same. A SIM that was changed may be in the customer's hands or in a
+     * run; those of a phone and of a browser are not the same. The instance key itself signs: a proof key, which lives in the app's
+     * memory, moves no money. A SIM that was changed may be in the customer's hands or in a
      * thief's: an app that attests anew passes, one that cannot does not.
      */
     transfer: {
       session: 'required',
       body: true,
       challenge: 'single-use',
+      proof: 'signature',
       runtime: {
         require: 'declared',
         flag: [],

@@ -38,6 +38,8 @@ export function tabOptions(config: BankConfig, tokens: AccessTokens): TabOptions
     decisions: { store: typeOrmDecisions() },
     ...signals(config),
     secrets: config.tabSecrets,
+    // Reading need not wait for a signature each time; where one is needed, the policies say so.
+    proofKeys: true,
     limits: { enrolmentsPerMinute: 600 },
     clock: config.clock,
   };

@@ -1,7 +1,8 @@
-import type { DataSource, QueryRunner } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { NonceStore } from '../../lib/nonces/nonce-store.js';
 import { aKey, NOW } from '../../lib/testing/contract/factories.js';
+import { aroundStatements, driverFailure } from '../utils/intercept.js';
 import { describeService } from '../utils/services.js';
 import { connectTo, empty, ENGINES, engine, storesOf, type Engine, type TestDatabase } from './engines.js';
 
@@ -218,11 +219,10 @@ function onServers(one: Engine): void {
     const original = context.dataSource.createQueryRunner.bind(context.dataSource);
     vi.spyOn(context.dataSource, 'createQueryRunner').mockImplementationOnce((mode) => {
       const runner = original(mode);
-      const query = runner.query.bind(runner) as (...args: unknown[]) => Promise<unknown>;
-      runner.query = (async (...args: unknown[]) => {
-        await query(...args);
-        throw Object.assign(new Error('lost'), { driverError: { code: 'ECONNRESET' } });
-      }) as QueryRunner['query'];
+      aroundStatements(runner, async (send) => {
+        await send();
+        throw driverFailure({ code: 'ECONNRESET' });
+      });
       return runner;
     });
     const wanted = keys(30);
@@ -237,7 +237,7 @@ function interceptNext(dataSource: DataSource, driverError: object): () => numbe
   const original = dataSource.createQueryRunner.bind(dataSource);
   const spy = vi.spyOn(dataSource, 'createQueryRunner').mockImplementationOnce((mode) => {
     const runner = original(mode);
-    runner.query = () => Promise.reject(Object.assign(new Error('failed'), { driverError }));
+    aroundStatements(runner, () => Promise.reject(driverFailure(driverError)));
     return runner;
   });
   return () => spy.mock.calls.length;

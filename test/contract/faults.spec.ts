@@ -1,4 +1,4 @@
-import type { DataSource, DataSourceOptions, QueryRunner } from 'typeorm';
+import type { DataSource, DataSourceOptions } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { callStore } from '../../lib/bindings/store-call.js';
 import type { OpenCalls } from '../../lib/errors/open-calls.js';
@@ -9,6 +9,7 @@ import type { ServerDatabase } from '../../lib/stores/typeorm/database/server-da
 import type { Work } from '../../lib/stores/typeorm/database/statement.js';
 import { aKey, anInstance, NOW } from '../../lib/testing/contract/factories.js';
 import { FaultyProxy } from '../utils/faulty-proxy.js';
+import { aroundStatements, driverFailure } from '../utils/intercept.js';
 import { describeService, serviceAddress } from '../utils/services.js';
 import { connectTo, engine, storesOf, type Engine, type TestDatabase } from './engines.js';
 
@@ -299,10 +300,10 @@ function suite(one: Engine): void {
       sent = 0;
       vi.spyOn(source, 'createQueryRunner').mockImplementation((mode) => {
         const runner = original(mode);
-        runner.query = (() => {
+        aroundStatements(runner, () => {
           sent += 1;
-          return Promise.reject(Object.assign(new Error('let go'), { driverError }));
-        }) as QueryRunner['query'];
+          return Promise.reject(driverFailure(driverError));
+        });
         return runner;
       });
       const wanted = keys(10);

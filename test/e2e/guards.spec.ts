@@ -95,6 +95,7 @@ describe.each(PLATFORMS)('@RequireTrust() on $name', (platform) => {
         assurance: 'none',
         format: 'none',
       },
+      proof: 'signature',
       evidence: { at: device.now, found: [], clear: ['root', 'hooking'], sdk: 'independent/1.0.0' },
       flags: [],
     });

@@ -57,6 +57,8 @@ export interface ClientOptions {
   readonly keyStore?: KeyStore;
   /** With one, the app is the attested one. */
   readonly attester?: ClientAttester | undefined;
+  /** Default false: nothing is sent but what the test sends. */
+  readonly proofKeys?: boolean | 'session';
 }
 
 /** The service behind an attested app: attests the key of whoever asks. */
@@ -87,7 +89,7 @@ export class BankClient {
 
   constructor(
     private readonly banks: readonly RunningBank[],
-    { clock, keyStore = memoryKeyStore(), attester }: ClientOptions = {},
+    { clock, keyStore = memoryKeyStore(), attester, proofKeys = false }: ClientOptions = {},
   ) {
     this.keyStore = keyStore;
     this.defender = createDefender({
@@ -96,6 +98,7 @@ export class BankClient {
       keyStore,
       attester,
       clock,
+      proofKeys,
       reenrolWait: 0,
       evidenceMaxAge: 0,
       probes: [

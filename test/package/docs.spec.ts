@@ -115,7 +115,7 @@ describe('documentation', () => {
     });
     await app.close();
     const passport = (await load('passport.ts')) as never as { providers: never[]; AccountsController: never };
-    for (const file of ['credential.ts', 'attested.ts', 'graded.ts', 'signals.ts']) {
+    for (const file of ['credential.ts', 'attested.ts', 'graded.ts', 'signals.ts', 'proof-keys.ts']) {
       const module = (await load(file)) as never as { tab: never };
       const other = await start({
         imports: [module.tab],
@@ -146,6 +146,20 @@ describe('documentation', () => {
     await app.close();
     redis.disconnect();
     expect(await load('redis-and-sql.ts')).toBeDefined();
+  });
+
+  it('stores: the health endpoint is up', async () => {
+    const load = publish('docs/stores.md', await freePort());
+    const { HealthModule, HealthController } = (await load('health.ts')) as never as {
+      HealthModule: never;
+      HealthController: new (...args: never[]) => { read(): Promise<unknown> };
+    };
+    const app = await start({ imports: [HealthModule] });
+    expect(await app.get(HealthController).read()).toMatchObject({
+      status: 'ok',
+      details: { tab: { status: 'up', nonces: 'up', bindings: 'up' } },
+    });
+    await app.close();
   });
 
   it('attestation: the formats start, and an attester of one’s own judges', async () => {

@@ -18,10 +18,13 @@ export class AuthController {
     this.#sessions = sessions;
   }
 
-  /** The instance is verified, and there is no session yet: the password starts one. */
+  /**
+   * The instance is verified, and there is no session yet: the password starts one. A proof key cannot; said here, it is refused
+   * before the password is looked at, and not after it.
+   */
   @Post('login')
   @HttpCode(200)
-  @RequireTrust({ session: 'none' })
+  @RequireTrust({ session: 'none', proof: 'signature' })
   async login(@Trust() trust: TrustContext, @Body() body: unknown): Promise<IssuedToken & { sessionId: string }> {
     const { username, password } = readLogin(body);
     if (!(await this.#users.isAuthentic(username, password))) {

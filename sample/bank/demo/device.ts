@@ -62,6 +62,8 @@ export function createDevice(api: string, options: DeviceOptions): Device {
     clock,
     // Measured for every token, so that a changed answer shows at once.
     evidenceMaxAge: 0,
+    // What is overheard is what the scene sends, and nothing beside it.
+    proofKeys: false,
     // Nobody else comes at the same time.
     reenrolWait: 0,
     probes: PROBES.map((name) => ({ name, run: () => answers[name] })),

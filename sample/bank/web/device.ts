@@ -65,6 +65,8 @@ export class Device {
       debugger: { createWorker: () => new Worker(DEBUGGER_WORKER_FILE) },
       // Measured for every token, so that an attack shows at once.
       evidenceMaxAge: 0,
+      // What is overheard is what somebody did on the page, and nothing beside it.
+      proofKeys: false,
       reenrolWait: 0,
       fetch: this.wire.fetch,
     });

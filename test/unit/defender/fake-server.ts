@@ -1,6 +1,7 @@
-import { createHash, createPublicKey, randomBytes, verify, type JsonWebKey } from 'node:crypto';
+import { createHash, createHmac, createPublicKey, randomBytes, verify, type JsonWebKey } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { grant, type Grant } from './fake-proof-keys.js';
 
 /** What a scripted answer may set. */
 export interface Answer {
@@ -51,6 +52,9 @@ export class FakeServer {
   calls: Exchange[] = [];
   enrolments: Exchange[] = [];
   retirements: Exchange[] = [];
+  proofKeyRequests: Exchange[] = [];
+  /** The keys given out, by `kid`. */
+  readonly proofKeys = new Map<string, Buffer>();
   challengesAsked = 0;
   /** Answers to the next requests, first come first served; then 200. */
   answers: Answer[] = [];
@@ -58,6 +62,8 @@ export class FakeServer {
   onChallenge: () => Answer | undefined = () => undefined;
   onEnrol: (exchange: Exchange) => Answer | undefined = () => undefined;
   onRetire: () => Answer | undefined = () => undefined;
+  /** How proof keys are given out, or what is answered instead; undefined: this server has none. */
+  onProofKey?: (exchange: Exchange) => Grant | Answer | Promise<Grant | Answer>;
   /** Waited for before a call is answered. */
   gate: (exchange: Exchange) => Promise<void> = async () => undefined;
   origin: string;
@@ -125,6 +131,7 @@ export class FakeServer {
       this.retirements.push(exchange);
       return this.onRetire() ?? { status: 204 };
     }
+    if (method === 'POST' && target === '/tab/proof-keys') return this.#grant(exchange);
     this.calls.push(exchange);
     await this.gate(exchange);
     return this.#answer(exchange);
@@ -152,6 +159,18 @@ export class FakeServer {
     const attestation = { format: 'none', at: this.now, expiresAt: this.now + 86_400 };
     const headers: Record<string, string> = this.challenges === 'none' ? {} : { 'TAB-Nonce': this.issue() };
     return { status: 201, headers, body: JSON.stringify({ instanceId, assurance: 'none', attestation }) };
+  }
+
+  async #grant(exchange: Exchange): Promise<Answer> {
+    this.proofKeyRequests.push(exchange);
+    if (exchange.header.alg === 'HS256') this.problems.push('proof key: not signed');
+    const { recipientKey } = JSON.parse(exchange.body.toString()) as { recipientKey: JsonWebKey };
+    if (Object.keys(recipientKey).toSorted().join() !== 'crv,kty,x,y') this.problems.push('proof key: recipientKey');
+    const wish = (await this.onProofKey?.(exchange)) ?? { status: 404 };
+    if ('status' in wish) return wish;
+    const { kid, key, body } = grant(String(exchange.header.kid), recipientKey, wish as Grant);
+    this.proofKeys.set(kid, key);
+    return { status: 201, headers: { 'TAB-Nonce': this.issue() }, body: JSON.stringify(body) };
   }
 
   #answer({ claims }: Exchange): Answer {
@@ -194,8 +213,15 @@ export class FakeServer {
     this.#checkSignature(target, method, token, header);
   }
 
+  #checkMac(target: string, token: string, header: Record<string, unknown>): void {
+    const key = this.proofKeys.get(String(header.kid));
+    if (header.typ !== 'tab+jwt' || 'jwk' in header) this.problems.push(`${target}: header under a proof key`);
+    if (key === undefined || !token.endsWith(`.${macOf(key, token)}`)) this.problems.push(`${target}: MAC`);
+  }
+
   #checkSignature(target: string, method: string, token: string, header: Record<string, unknown>): void {
     const enrolling = target === '/tab/instances' && method === 'POST';
+    if (header.alg === 'HS256') return this.#checkMac(target, token, header);
     const jwk = (enrolling ? header.jwk : this.#keys.get(String(header.kid))) as JsonWebKey | undefined;
     if (header.typ !== (enrolling ? 'tab-enroll+jwt' : 'tab+jwt')) this.problems.push(`${target}: typ`);
     if (enrolling === 'kid' in header || !enrolling === 'jwk' in header) this.problems.push(`${target}: kid and jwk`);
@@ -213,6 +239,12 @@ export class FakeServer {
     );
     if (!good) this.problems.push(`${target}: signature`);
   }
+}
+
+function macOf(key: Buffer, token: string): string {
+  return createHmac('sha256', key)
+    .update(token.slice(0, token.lastIndexOf('.')))
+    .digest('base64url');
 }
 
 function idOf(jwk: JsonWebKey): string {

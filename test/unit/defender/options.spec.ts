@@ -43,6 +43,8 @@ describe('options', () => {
     ['onDecision', { onDecision: {} }],
     ['credentialCookie', { credentialCookie: '' }],
     ['credentialCookie', { credentialCookie: 'a=b' }],
+    ['proofKeys', { proofKeys: 'always' }],
+    ['proofKeys', { proofKeys: null }],
     ['boundHeaders', { boundHeaders: ['a b'] }],
     ['boundHeaders', { boundHeaders: ['TAB-Token'] }],
   ])('%s: %o is refused by name', (name, override) => {
@@ -55,6 +57,8 @@ describe('options', () => {
     [{ api: ['https://a.example', 'https://a.example/', 'http://localhost:3000'] }],
     [{ api: 'http://10.0.0.1', allowPlainHttp: true }],
     [{ probes: [], evidenceMaxAge: 0 }],
+    [{ proofKeys: 'session' }],
+    [{ proofKeys: false }],
   ])('%o is taken', (override) => {
     expect(make(override).instanceId).toBeUndefined();
   });

@@ -25,6 +25,7 @@ export function aDecision(change: Partial<TrustDecision> = {}): TrustDecision {
     route: '/accounts/:id',
     handler: 'AccountsController.one',
     instanceId: 'i'.repeat(43),
+    proof: 'signature',
     appId: 'com.example.app',
     appVersion: '1.4.0',
     sessionId: 's'.repeat(32),

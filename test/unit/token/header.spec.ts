@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { TabAlgorithm } from '../../../lib/token/claims.types.js';
 import { parseCompact } from '../../../lib/token/compact.js';
-import { readEnrolTokenHeader, readTokenHeader } from '../../../lib/token/header.js';
-import { aKey, b64u, thrownBy, type Members } from '../../utils/core/index.js';
+import { instanceIdOf, readEnrolTokenHeader, readTokenHeader } from '../../../lib/token/header.js';
+import { aKey, aProofKey, b64u, NOW, SECRET, thrownBy, type Members } from '../../utils/core/index.js';
 
 const ALL: ReadonlySet<TabAlgorithm> = new Set<TabAlgorithm>(['ES256', 'ES384', 'EdDSA', 'PS256', 'RS256']);
 const KID = 'k'.repeat(43);
@@ -114,6 +114,46 @@ describe('the header of a request token', () => {
     expect(thrownBy(() => readTokenHeader(header(`{${good},"alg":"none"}`), ALL))).toBe('unsupported_alg');
     expect(thrownBy(() => readTokenHeader(header(`{${good},"typ":"JWT"}`), ALL))).toBe('malformed_token');
     expect(thrownBy(() => readTokenHeader(header(`{${good},"crit":["x"],"crit":[]}`), ALL))).toBe('malformed_token');
+  });
+});
+
+describe('the header of a request token, where proof keys are taken', () => {
+  const proofKid = aProofKey({ secret: SECRET, instanceId: aKey().id, exp: NOW + 300 }).kid;
+  const readAny = (change: Members = {}, allowed = ALL) =>
+    readTokenHeader(without({ typ: 'tab+jwt', alg: 'ES256', kid: KID, ...change }), allowed, true);
+
+  it('is read, and names its instance', () => {
+    const header = readAny({ alg: 'HS256', kid: proofKid });
+    expect(header).toMatchObject({ alg: 'HS256', kid: proofKid, proofKey: { expiresAt: NOW + 300 } });
+    expect([instanceIdOf(header), instanceIdOf(readAny())]).toEqual([aKey().id, KID]);
+    // What is configured for instance keys says nothing of MACs.
+    expect(readAny({ alg: 'HS256', kid: proofKid }, new Set(['ES256']))).toEqual(header);
+  });
+
+  it.each([
+    ['HS256 under an instance id', { alg: 'HS256' }, 'unsupported_alg'],
+    ['HS256 under no id', { alg: 'HS256', kid: 'x' }, 'malformed_token'],
+    ['HS256 without an id', { alg: 'HS256', kid: undefined }, 'malformed_token'],
+    ['HS256 under an id that is nearly one', { alg: 'HS256', kid: `${KID}~${'r'.repeat(34)}` }, 'malformed_token'],
+    ['a signature under a proof key', { kid: proofKid }, 'unsupported_alg'],
+    ['none under a proof key', { alg: 'none', kid: proofKid }, 'unsupported_alg'],
+    ['HS512 under a proof key', { alg: 'HS512', kid: proofKid }, 'unsupported_alg'],
+    ['hs256 under a proof key', { alg: 'hs256', kid: proofKid }, 'unsupported_alg'],
+    ['no algorithm under a proof key', { alg: undefined, kid: proofKid }, 'malformed_token'],
+    ['another type', { alg: 'HS256', kid: proofKid, typ: 'tab-enroll+jwt' }, 'malformed_token'],
+    ['a key of its own', { alg: 'HS256', kid: proofKid, jwk: { kty: 'oct', k: 'AA' } }, 'malformed_token'],
+    ['critical members', { alg: 'HS256', kid: proofKid, crit: ['x'] }, 'malformed_token'],
+    ['an instance id that is none', { kid: 'x' }, 'malformed_token'],
+  ] as const)('refuses %s', (_what, change, code) => expect(thrownBy(() => readAny(change))).toBe(code));
+
+  it('is refused where they are not', () => {
+    expect(thrownBy(() => read({ alg: 'HS256', kid: proofKid }))).toBe('unsupported_alg');
+    expect(thrownBy(() => read({ kid: proofKid }))).toBe('malformed_token');
+  });
+
+  it('is never that of an enrolment', () => {
+    expect(thrownBy(() => readEnrol({ alg: 'HS256' }))).toBe('unsupported_alg');
+    expect(thrownBy(() => readEnrol({ alg: 'HS256', kid: proofKid }))).toBe('unsupported_alg');
   });
 });
 

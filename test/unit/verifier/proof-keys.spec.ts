@@ -285,6 +285,26 @@ describe('the state counts at once', () => {
     expect(told(await verify(world, {}, {}, keyOf(world)))).toBe(code);
   });
 
+  it.each([
+    ['from before it', -16, SIGN],
+    ['from about when it was', -15, 'accepted'],
+    ['from after it', 1, 'accepted'],
+  ])('a recovery: of a proof key %s', async (_what, seconds, expected) => {
+    const world = await worldOf();
+    const [recovered, revision] = [NOW - 100, 2];
+    await world.settings.bindings.saveInstance({ ...(await stored(world)), statusAt: recovered, revision }, 1);
+    expect(told(await verify(world, {}, {}, keyOf(world, { exp: recovered + seconds + 300 })))).toBe(expected);
+    expect(outcomeOf(await world.verify())).toBe('accepted');
+  });
+
+  it('an enrolment leaves the keys alone that a node with a slower clock gave out', async () => {
+    const world = await worldOf();
+    const { createdAt, ...rest } = await stored(world);
+    await world.settings.bindings.saveInstance({ ...rest, createdAt: NOW, statusAt: NOW, revision: 2 }, 1);
+    expect(createdAt).toBe(NOW - 1000);
+    expect(told(await verify(world, {}, {}, keyOf(world, { exp: NOW + 200 })))).toBe('accepted');
+  });
+
   it('a session that ended', async () => {
     const world = await worldOf();
     const call = () => verify(world, { session: true }, { session: 'required' });

@@ -38,7 +38,7 @@ function insertReturning(database: TabDatabase, table: string): InsertClaims {
   return async (claims) => {
     const rows = inKeyOrder(claims);
     const params = [rows.map(({ key }) => key), rows.map(({ expiresAt }) => expiresAt)];
-    const result = await database.run({ sql, params });
+    const result = await database.run({ sql, params, isPrepared: true });
     return new Set(result.rows.map((row) => row['nonce_key']));
   };
 }
