@@ -5,8 +5,8 @@ import type { PublicJwk, TabAlgorithm } from './claims.types.js';
 export interface SignatureAlgorithm {
   /** The digest, null where the algorithm brings its own. */
   readonly digest: 'sha256' | 'sha384' | null;
-  /** Options for `crypto.verify`. */
-  readonly options: { readonly padding?: number; readonly saltLength?: number };
+  /** Options for `crypto.verify`, where it needs any. */
+  readonly options?: { readonly padding?: number; readonly saltLength?: number };
   /** ECDSA: octets of `r` and of `s` each; the signature is their concatenation. */
   readonly ecdsaFieldOctets?: number;
   /** Whether a key is of the type that the algorithm is for. */
@@ -25,21 +25,18 @@ const isRsa = (jwk: PublicJwk): boolean => jwk.kty === 'RSA';
 export const SIGNATURE_ALGORITHMS: Readonly<Record<TabAlgorithm, SignatureAlgorithm>> = {
   ES256: {
     digest: 'sha256',
-    options: {},
     ecdsaFieldOctets: 32,
     accepts: (jwk) => jwk.kty === 'EC' && jwk.crv === 'P-256',
     signatureOctets: () => 64,
   },
   ES384: {
     digest: 'sha384',
-    options: {},
     ecdsaFieldOctets: 48,
     accepts: (jwk) => jwk.kty === 'EC' && jwk.crv === 'P-384',
     signatureOctets: () => 96,
   },
   EdDSA: {
     digest: null,
-    options: {},
     accepts: (jwk) => jwk.kty === 'OKP',
     signatureOctets: () => 64,
   },

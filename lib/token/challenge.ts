@@ -1,4 +1,4 @@
-import { createHmac, randomFillSync, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, randomFillSync, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { TabError } from '../errors/tab-error.js';
 import { decodeBase64url } from './base64url.js';
@@ -40,8 +40,9 @@ interface GoodMac {
 /** Makes and checks challenges: stateless, authenticated by keys derived from secrets that all nodes share (PROTOCOL section 4). */
 export class Challenges {
   readonly #lifetime: number;
-  readonly #signing: { readonly id: Buffer; readonly key: Buffer };
-  readonly #keys = new Map<number, Buffer>();
+  readonly #signing: { readonly id: Buffer; readonly key: KeyObject };
+  /** Key objects: a MAC by octets imports them anew each time, which is dear on Node 24. */
+  readonly #keys = new Map<number, KeyObject>();
   readonly #good = new LRUCache<string, GoodMac>({ max: REMEMBERED });
 
   /**
@@ -53,9 +54,9 @@ export class Challenges {
   constructor(secrets: readonly [Secret, ...Secret[]], lifetime: number, epoch = '') {
     this.#lifetime = lifetime;
     for (const secret of secrets)
-      this.#keys.set(secret.id.readUInt32BE(), deriveKey(secret, `tab-challenge-v1\0${epoch}`));
+      this.#keys.set(secret.id.readUInt32BE(), createSecretKey(deriveKey(secret, `tab-challenge-v1\0${epoch}`)));
     const [first] = secrets;
-    this.#signing = { id: first.id, key: this.#keys.get(first.id.readUInt32BE()) as Buffer };
+    this.#signing = { id: first.id, key: this.#keys.get(first.id.readUInt32BE()) as KeyObject };
   }
 
   /** Makes a challenge at `now` (seconds); with `instanceId` it is good for that instance only. */
@@ -123,7 +124,7 @@ function kindOf(purpose: ChallengePurpose, instanceId: string | undefined): numb
   return instanceId === undefined ? KIND.request : KIND.instanceRequest;
 }
 
-function mac(key: Buffer, octets: Buffer, instanceId: string | undefined): Buffer {
+function mac(key: KeyObject, octets: Buffer, instanceId: string | undefined): Buffer {
   const hmac = createHmac('sha256', key).update(octets.subarray(0, OFFSET.mac));
   if (instanceId !== undefined) hmac.update(instanceId);
   return hmac.digest().subarray(0, OFFSET.end - OFFSET.mac);

@@ -55,7 +55,7 @@ export class SignatureVerifier {
 
 interface VerifyArguments {
   readonly digest: string | null;
-  readonly key: VerifyKeyObjectInput;
+  readonly key: KeyObject | VerifyKeyObjectInput;
   readonly signature: Uint8Array;
 }
 
@@ -65,7 +65,8 @@ function verifyArguments({ alg, key }: InstanceKey, signature: Uint8Array): Veri
   if (signature.length !== algorithm.signatureOctets(key)) return undefined;
   return {
     digest: algorithm.digest,
-    key: { key, ...algorithm.options },
+    // A key in an object of options is taken apart and checked by every call; most algorithms need none.
+    key: algorithm.options === undefined ? key : { key, ...algorithm.options },
     signature: algorithm.ecdsaFieldOctets === undefined ? signature : p1363ToDer(signature),
   };
 }

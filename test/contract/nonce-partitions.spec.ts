@@ -77,7 +77,8 @@ function withBuckets(context: () => Partitions): void {
     claiming = false;
     await running;
     expect([...new Set(wins.values())]).toEqual([1]);
-    expect((await context().buckets()).length).toBeGreaterThanOrEqual(30);
+    // The five that claims go to are passed over where there are too many rows to move at once.
+    expect((await context().buckets()).length).toBeGreaterThanOrEqual(25);
   });
 
   it('what has expired goes with its bucket, and with nothing else', async () => {
