@@ -63,9 +63,13 @@ export class TabSweeper implements OnApplicationBootstrap, OnModuleDestroy {
       breachesBefore: now - BREACHES_KEPT,
       limit: BATCH,
     };
-    await this.#inBatches(() => nonces.sweep(now, BATCH));
-    await this.#inBatches(() => bindings.sweep(what));
-    await this.#inBatches(() => this.#decisions.sweep(BATCH));
+    // One that fails keeps none of the others from theirs.
+    const outcomes = [
+      await settled(this.#inBatches(() => nonces.sweep(now, BATCH))),
+      await settled(this.#inBatches(() => bindings.sweep(what))),
+      await settled(this.#inBatches(() => this.#decisions.sweep(BATCH))),
+    ];
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
   async #inBatches(sweep: () => Promise<number>): Promise<void> {
@@ -74,4 +78,9 @@ export class TabSweeper implements OnApplicationBootstrap, OnModuleDestroy {
       if ((await callStore('sweep', SWEEP_TIMEOUT, sweep)) < BATCH) return;
     }
   }
+}
+
+async function settled(work: Promise<void>): Promise<PromiseSettledResult<void>> {
+  const [outcome] = await Promise.allSettled([work]);
+  return outcome;
 }

@@ -286,6 +286,20 @@ await onPartitions(engine('PostgreSQL'), (context) => {
     expect((await buckets())[0]).toBe(now - (now % 60));
   });
 
+  it('what is in the way of buckets keeps no old rows, and is told when they are gone', async () => {
+    const { first, now } = context();
+    const old = keys(1200);
+    await claimAll(first.store, old, now - 5 * HOUR);
+    const { expiry } = first.store as unknown as { expiry: { maintain(now: number): Promise<void> } };
+    vi.spyOn(expiry, 'maintain').mockRejectedValue(Object.assign(new Error('denied'), { code: '42501' }));
+    expect(await first.store.sweep(now, 500)).toBe(500);
+    expect(await first.store.sweep(now, 500)).toBe(500);
+    await expect(first.store.sweep(now, 500)).rejects.toMatchObject({ code: 'store_unavailable' });
+    const [left] = await first.dataSource.query(`SELECT COUNT(*) AS n FROM tab_used_nonce WHERE expires_at < ${now}`);
+    expect(Number(left.n)).toBe(0);
+    vi.restoreAllMocks();
+  });
+
   it('roles that may use the table may use it after the migration too', async () => {
     const { first } = context();
     await first.dataSource.undoLastMigration();

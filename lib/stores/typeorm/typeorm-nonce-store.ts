@@ -23,6 +23,8 @@ export class TypeOrmNonceStore extends NonceStore {
   private readonly claims: ClaimBatcher;
   private readonly expiry: NonceExpiry;
   private maintainedAt: number | undefined;
+  /** What the last maintenance failed with, until a sweep has told it. */
+  private trouble: Error | undefined;
 
   /** @param clock milliseconds since the epoch; for which time the first buckets are made */
   constructor(
@@ -51,11 +53,22 @@ export class TypeOrmNonceStore extends NonceStore {
     return this.claims.claim(key, expiresAt);
   }
 
-  /** Makes and drops buckets, once for each `now`, then deletes up to `limit` rows that are in none. */
+  /** Deletes up to `limit` rows that are in no bucket; makes and drops buckets, once for each `now`. */
   override async sweep(now: number, limit: number): Promise<number> {
     const removed = await this.guarded(() => this.expiry.deleteExpired(now, limit));
-    if (this.maintainedAt !== now) await this.maintain(now);
-    return removed;
+    if (this.maintainedAt !== now) {
+      this.maintainedAt = now;
+      this.trouble = await this.maintain(now).then(
+        () => undefined,
+        (error: unknown) => error as Error,
+      );
+    }
+    // Told once the old rows are gone: what is in the way of buckets, such as a missing privilege, must not keep them.
+    const { trouble } = this;
+    if (trouble === undefined || removed >= limit) return removed;
+    this.trouble = undefined;
+    this.maintainedAt = undefined;
+    throw trouble;
   }
 
   override get volatility(): Volatility | undefined {
@@ -64,7 +77,6 @@ export class TypeOrmNonceStore extends NonceStore {
 
   private async maintain(now: number): Promise<void> {
     await this.guarded(() => this.expiry.maintain(now));
-    this.maintainedAt = now;
   }
 
   private async guarded<T>(action: () => Promise<T>): Promise<T> {

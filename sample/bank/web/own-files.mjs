@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 /**
  * The worker of the `debugger` probe: `DEBUGGER_WORKER` of `nestjs-tab/defender/web`. Written as it is, since minifiers drop
  * the statement that it is about.
  */
 const DEBUGGER_WORKER = 'onmessage=()=>{postMessage("before");debugger;postMessage("after")}';
+
+const WORKER = 'assets/debugger-worker.js';
 
 /** Code that a page runs. */
 const CODE = /\.(?:js|css)$/;
@@ -23,14 +27,15 @@ export function ownFiles() {
     name: 'own-files',
     apply: 'build',
     enforce: 'post',
-    generateBundle(_options, bundle) {
-      this.emitFile({ type: 'asset', fileName: 'assets/debugger-worker.js', source: DEBUGGER_WORKER });
-      const built = Object.values(bundle)
-        .filter(({ fileName }) => CODE.test(fileName))
-        .map((file) => [`/${file.fileName}`, digest(file.type === 'chunk' ? file.code : file.source)]);
-      const files = [...built, ['/assets/debugger-worker.js', digest(DEBUGGER_WORKER)]];
+    generateBundle() {
+      this.emitFile({ type: 'asset', fileName: WORKER, source: DEBUGGER_WORKER });
+    },
+    // Of what was written: other plugins change the code of chunks until then.
+    writeBundle({ dir }, bundle) {
+      const names = Object.keys(bundle).filter((name) => CODE.test(name));
+      const files = names.map((name) => [`/${name}`, digest(readFileSync(join(dir, name)))]);
       const source = `${JSON.stringify({ version: 1, files: Object.fromEntries(files) }, null, 2)}\n`;
-      this.emitFile({ type: 'asset', fileName: 'assets/integrity.json', source });
+      writeFileSync(join(dir, 'assets/integrity.json'), source);
     },
   };
 }

@@ -61,19 +61,46 @@ export class ServerDatabase implements TabDatabase {
    */
   private async withRunner<T>(action: (runner: QueryRunner) => Promise<T>): Promise<T> {
     const runner = this.dataSource.createQueryRunner('master');
-    let timer: NodeJS.Timeout | undefined;
+    const connection = await this.connected(runner);
+    const late = this.deadline(this.patience);
+    // Ensures that the pool has the place back: nobody can tell what comes over this connection, and when.
+    late.promise.catch(() => this.dialect.discard(connection));
     try {
-      const connection: unknown = await runner.connect();
-      const lost = new Promise<never>((_resolve, reject) => {
-        timer = setTimeout(() => reject(failed(`the database (no answer within ${this.patience} ms)`)), this.patience);
-      });
-      // Ensures that the pool has the place back: nobody can tell what comes over this connection, and when.
-      lost.catch(() => this.dialect.discard(connection));
-      return await Promise.race([action(runner), lost]);
+      return await Promise.race([action(runner), late.promise]);
     } finally {
-      clearTimeout(timer);
+      late.cancel();
       await runner.release();
     }
+  }
+
+  /**
+   * A connection of the pool, waited for as long as the statements before us may take to be given up. One that comes too late
+   * goes back unused.
+   */
+  private async connected(runner: QueryRunner): Promise<unknown> {
+    const connecting: Promise<unknown> = runner.connect();
+    const late = this.deadline(2 * this.patience);
+    try {
+      return await Promise.race([connecting, late.promise]);
+    } catch (error) {
+      void connecting
+        .then(
+          () => runner.release(),
+          () => runner.release(),
+        )
+        .catch(() => undefined);
+      throw error;
+    } finally {
+      late.cancel();
+    }
+  }
+
+  private deadline(milliseconds: number): { readonly promise: Promise<never>; cancel(): void } {
+    let timer: NodeJS.Timeout | undefined;
+    const promise = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(failed(`the database (no answer within ${milliseconds} ms)`)), milliseconds);
+    });
+    return { promise, cancel: () => clearTimeout(timer) };
   }
 
   private async execute(runner: QueryRunner, statement: Statement): Promise<StatementResult> {

@@ -23,11 +23,27 @@ export class OrderTabUsedNonces1772323200000 implements MigrationInterface {
   readonly name = 'OrderTabUsedNonces1772323200000';
 
   up(queryRunner: QueryRunner): Promise<void> {
-    return stepsOf(queryRunner).up(queryRunner);
+    return wholly(queryRunner, stepsOf(queryRunner).up);
   }
 
   down(queryRunner: QueryRunner): Promise<void> {
-    return stepsOf(queryRunner).down(queryRunner);
+    return wholly(queryRunner, stepsOf(queryRunner).down);
+  }
+}
+
+/**
+ * Runs all of a step or none. With `migrationsTransactionMode: 'none'` nobody else has opened a transaction, and between two
+ * statements a table without its rows would let spent tokens pass.
+ */
+async function wholly(queryRunner: QueryRunner, step: Step): Promise<void> {
+  if (queryRunner.isTransactionActive) return step(queryRunner);
+  await queryRunner.startTransaction();
+  try {
+    await step(queryRunner);
+    await queryRunner.commitTransaction();
+  } catch (error) {
+    await queryRunner.rollbackTransaction();
+    throw error;
   }
 }
 
