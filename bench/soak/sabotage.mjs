@@ -6,7 +6,7 @@ export const SABOTAGES = ['find-then-save', 'memory', 'retry', 'hasty-sweep'];
 /** One in so many claims of `retry` is sent twice. */
 const RETRIED = 200;
 /** Seconds by which `hasty-sweep` is early. */
-const HASTE = 150;
+const HASTE = 240;
 
 /** The store of the name; `raw` reads and writes a claim in two steps. */
 export async function sabotaged(name, nonces, raw, { library, clock }) {
