@@ -17,6 +17,9 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.spec.ts'],
+    setupFiles: ['test/utils/jwk-export.ts'],
+    // All cores: specs wait for servers and databases much of their time.
+    maxWorkers: '100%',
     testTimeout: 30_000,
     hookTimeout: 60_000,
     coverage: {

@@ -1,6 +1,7 @@
 import { createHash, generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto';
 import { encode } from 'cborg';
 import type { AppleAttestedKey, AppleEnvironment } from '../attestation/apple/apple.types.js';
+import { p256Jwk } from './ec-jwk.js';
 
 /** Options of `createAppleAttestationCa`. */
 export interface AppleAttestationCaOptions {
@@ -198,7 +199,7 @@ function createDevice(
   clock: () => number,
 ): AppleDevice {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
+  const { x, y } = p256Jwk(publicKey);
   const [xOctets, yOctets] = [Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')];
   const keyHash = sha256(Buffer.of(4), xOctets, yOctets);
   const map = extensionMap(options);

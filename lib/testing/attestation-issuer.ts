@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomUUID, type KeyObject } from 'node:crypto';
 import { SignJWT, type JSONWebKeySet, type JWK, type JWTPayload } from 'jose';
 import type { PublicJwk } from '../token/claims.types.js';
+import { p256Jwk } from './ec-jwk.js';
 
 /** Options of `createAttestationIssuer`. */
 export interface AttestationIssuerOptions {
@@ -47,7 +48,7 @@ export interface AttestationIssuer {
 export function createAttestationIssuer(options: AttestationIssuerOptions = {}): AttestationIssuer {
   const { iss, clock = systemClock, kid = randomUUID() } = options;
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const jwk: JWK = { ...(publicKey.export({ format: 'jwk' }) as JWK), kid, alg: 'ES256', use: 'sig' };
+  const jwk: JWK = { ...p256Jwk(publicKey), kid, alg: 'ES256', use: 'sig' };
   return {
     jwks: { keys: [jwk] },
     privateKey,
