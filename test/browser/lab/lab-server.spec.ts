@@ -41,6 +41,7 @@ async function signIn() {
     app: { id: 'com.example.bank.web', ver: '1.0.0', platform: 'web' },
     keyStore: memoryKeyStore(),
     evidenceMaxAge: 0,
+    proofKeys: false,
     probes: [{ name: 'x-test-all', run: () => report }],
   });
   defenders.push(defender);
