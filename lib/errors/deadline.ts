@@ -28,7 +28,7 @@ export function withDeadline<T>(what: string, timeout: number, work: () => Promi
       },
       (error: unknown) => {
         clearTimeout(timer);
-        reject(error as Error);
+        reject(error);
       },
     );
   });
