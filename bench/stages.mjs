@@ -121,17 +121,17 @@ async function stageBatch(times, { runtime, verifierParts, requirement, items })
   const { keys, record, breaches } = verifierParts;
   const now = Math.floor(Date.now() / 1000);
   await timed(times, 'header', items, (item) => (item.tab = tabRequestOf(item.request)));
-  await timed(times, 'parse', items, (item) => (item.parsed = parseStep(item.tab, runtime.algorithms)));
+  await timed(times, 'parse', items, (item) => (item.parsed = parseStep(item.tab, runtime.algorithms, false)));
   await timed(times, 'bind', items, (item) => (item.bound = bindStep(item.parsed, item.tab, requirement, runtime, now)));
   await timed(times, 'key', items, (item) => (item.key = keys.get(item.parsed.header.kid)));
   await timed(times, 'signature', items, ({ parsed: { compact }, key }) => {
     if (!verify('sha256', compact.signingInput, key.key, p1363ToDer(compact.signature))) throw new Error('not verified');
   });
-  for (const item of items) item.authentic = { instanceId: INSTANCE, claims: item.parsed.claims, key: item.key };
+  for (const item of items) item.authentic = { instanceId: INSTANCE, claims: item.parsed.claims, proof: 'signature' };
   await timed(times, 'state', items, async (item) => {
     const { claims } = item.authentic;
     item.bindings = await loadBindings(runtime, INSTANCE, claims.sid);
-    item.instance = checkInstance(item.bindings.instance, claims);
+    item.instance = checkInstance(item.bindings.instance, item.authentic);
     const check = { bindings: item.bindings, instance: item.instance, claims, credential: item.bound.credential, now };
     item.session = await checkSession(check, requirement);
   });
@@ -182,8 +182,8 @@ async function breakdown(app, controller, withSession) {
 async function prime(runtime, keys, requirement, withSession) {
   const now = Math.floor(Date.now() / 1000);
   const tab = tabRequestOf(exchange(runtime.challenges.issue('request', now, INSTANCE), withSession).request);
-  const bound = bindStep(parseStep(tab, runtime.algorithms), tab, requirement, runtime, now);
-  await authenticateStep(bound, runtime, keys);
+  const bound = bindStep(parseStep(tab, runtime.algorithms, false), tab, requirement, runtime, now);
+  await authenticateStep(bound, runtime, keys, now);
 }
 
 function table(times) {
