@@ -53,6 +53,8 @@ const WITHOUT_NEST = [
   'test/unit/{attestation,cli,defender,token,trust}/**',
   'test/{browser,vectors}/**',
   'test/e2e/runtime/**',
+  // Its processes are of the package as it is built here.
+  'test/e2e/soak.spec.ts',
 ];
 const excluded = WITHOUT_NEST.flatMap((pattern) => ['--exclude', pattern]);
 run('npx', ['vitest', 'run', ...excluded, ...process.argv.slice(2)]);
