@@ -1,9 +1,11 @@
 import { TabConfigError } from './errors/tab-error.js';
 import { checkMembers, readNumber } from './tab-options.check.js';
 import type { TabOptions, TabProofKeyOptions } from './tab-options.js';
+import { NODE_CLOCK_DIFFERENCE } from './token/clock.js';
+import { PROOF_KEY_MAX_LIFE } from './token/proof-key.js';
 
-/** A key has 900 s left at most, and the clocks of two nodes are up to 15 s apart (PROTOCOL sections 6 and 10). */
-const LIFETIME_MAX = 900 - 15;
+/** So that a key which one node makes has not too much life left for another, whose clock is behind. */
+const LIFETIME_MAX = PROOF_KEY_MAX_LIFE - NODE_CLOCK_DIFFERENCE;
 
 /** Proof keys as configured; a lifetime of undefined: there are none. */
 export interface ProofKeyLimits {

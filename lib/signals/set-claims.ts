@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { claimKey } from '../token/claim-key.js';
 import { sha256 } from '../token/digest.js';
 import type { JsonObject } from '../token/json.js';
 import { SignalError } from './signal-error.js';
@@ -59,10 +59,6 @@ export function checkSetClaims(
     throw new SignalError('invalid_audience', 'aud does not name this server');
   if (iat > expected.now + SET_TOLERANCE) refuse('issued in the future');
   if (iat < expected.now - expected.maxAge) refuse('issued too long ago');
-}
-
-function claimKey(text: string): string {
-  return createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url');
 }
 
 /** When what was claimed for a token may be forgotten, seconds since the epoch: once it would be refused for its age. */

@@ -2,6 +2,7 @@ import { createHmac, createSecretKey, randomFillSync, timingSafeEqual, type KeyO
 import { LRUCache } from 'lru-cache';
 import { TabError } from '../errors/tab-error.js';
 import { decodeBase64url } from './base64url.js';
+import { NODE_CLOCK_DIFFERENCE } from './clock.js';
 import { deriveKey, type Secret } from './secrets.js';
 
 /** What a challenge is good for: enrolling, or making request tokens. */
@@ -22,9 +23,6 @@ export interface AuthenticChallenge {
 const OFFSET = { version: 0, kind: 1, secretId: 2, issuedAt: 6, lifetime: 12, random: 14, mac: 32, end: 48 } as const;
 const VERSION = 1;
 const KIND = { enrol: 1, request: 2, instanceRequest: 3 } as const;
-
-/** Node clocks are within 15 s of each other (PROTOCOL section 6). */
-const NODE_CLOCK_DIFFERENCE = 15;
 
 /** Challenges whose MAC was found good lately are remembered, since a client uses one for many requests; about 3 MB at most. */
 const REMEMBERED = 10_000;

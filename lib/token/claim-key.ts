@@ -6,7 +6,7 @@ export const JTI_KEPT = 180;
 export const CHALLENGE_KEPT = 60;
 
 /** `b64u` of the first 16 octets of SHA-256: fixed size, whatever the client sent (PROTOCOL section 6, claims). */
-function claimKey(text: string): string {
+export function claimKey(text: string): string {
   return hash('sha256', text, 'buffer').toString('base64url', 0, 16);
 }
 

@@ -5,3 +5,6 @@ export type Clock = () => number;
 export function secondsOf(clock: Clock): number {
   return Math.floor(clock() / 1000);
 }
+
+/** Seconds by which the clocks of two nodes may differ (PROTOCOL section 6). */
+export const NODE_CLOCK_DIFFERENCE = 15;

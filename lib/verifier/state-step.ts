@@ -1,6 +1,7 @@
 import type { AppInstance, Bindings, BoundSession } from '../bindings/binding.types.js';
 import { TabError } from '../errors/tab-error.js';
 import type { TabClaims } from '../token/claims.types.js';
+import { NODE_CLOCK_DIFFERENCE } from '../token/clock.js';
 import type { RequestCredential } from '../token/credential.js';
 import { signatureNeeded } from '../token/signature-needed.js';
 import type { TrustRequirement } from '../trust/requirement.js';
@@ -13,9 +14,6 @@ const SESSION_ID = /^[A-Za-z0-9_-]{22,64}$/;
 export function sessionIdOf(claims: TabClaims): string | undefined {
   return claims.sid !== undefined && SESSION_ID.test(claims.sid) ? claims.sid : undefined;
 }
-
-/** The clocks of two nodes are within 15 s of each other (PROTOCOL section 6). */
-const NODE_CLOCK_DIFFERENCE = 15;
 
 /** Ensures that the instance may act: the one that the token is of, enrolled, neither suspended nor revoked, and the same app as enrolled. */
 export function checkInstance(

@@ -3,7 +3,7 @@ import { publicMembers, thumbprint, type WebCryptoSigningKey } from '../../token
 import { DefenderError } from '../defender-error.js';
 import { generateKey, type DefenderState, type KeyStore } from '../key-store.js';
 import { Database } from './database.js';
-import { mergeState } from './state-merge.js';
+import { mergeState } from '../state-merge.js';
 
 /** Options of the browser's key store. */
 export interface IndexedDbKeyStoreOptions {

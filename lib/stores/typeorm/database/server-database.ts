@@ -1,5 +1,5 @@
 import type { DataSource, QueryRunner } from 'typeorm';
-import { unavailable as failed } from '../../../errors/deadline.js';
+import { withDeadline } from '../../../errors/deadline.js';
 import type { Volatility } from '../../../nonces/nonce-store.js';
 import { unavailable } from './database-error.js';
 import type { Dialect, TabDatabase } from './database.types.js';
@@ -62,13 +62,14 @@ export class ServerDatabase implements TabDatabase {
   private async withRunner<T>(action: (runner: QueryRunner) => Promise<T>): Promise<T> {
     const runner = this.dataSource.createQueryRunner('master');
     const connection = await this.connected(runner);
-    const late = this.deadline(this.patience);
-    // Ensures that the pool has the place back: nobody can tell what comes over this connection, and when.
-    late.promise.catch(() => this.dialect.discard(connection));
+    let isAnswered = false;
     try {
-      return await Promise.race([action(runner), late.promise]);
+      return await withDeadline('the database', this.patience, () => action(runner).finally(() => (isAnswered = true)));
+    } catch (error) {
+      // Ensures that the pool has the place back: nobody can tell what comes over this connection, and when.
+      if (!isAnswered) void this.dialect.discard(connection);
+      throw error;
     } finally {
-      late.cancel();
       await runner.release();
     }
   }
@@ -79,28 +80,13 @@ export class ServerDatabase implements TabDatabase {
    */
   private async connected(runner: QueryRunner): Promise<unknown> {
     const connecting: Promise<unknown> = runner.connect();
-    const late = this.deadline(2 * this.patience);
     try {
-      return await Promise.race([connecting, late.promise]);
+      return await withDeadline('the database', 2 * this.patience, () => connecting);
     } catch (error) {
-      void connecting
-        .then(
-          () => runner.release(),
-          () => runner.release(),
-        )
-        .catch(() => undefined);
+      const release = (): Promise<void> => runner.release();
+      void connecting.then(release, release).catch(() => undefined);
       throw error;
-    } finally {
-      late.cancel();
     }
-  }
-
-  private deadline(milliseconds: number): { readonly promise: Promise<never>; cancel(): void } {
-    let timer: NodeJS.Timeout | undefined;
-    const promise = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(failed(`the database (no answer within ${milliseconds} ms)`)), milliseconds);
-    });
-    return { promise, cancel: () => clearTimeout(timer) };
   }
 
   private async execute(runner: QueryRunner, statement: Statement): Promise<StatementResult> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { ApiState, DefenderState } from '../../../../lib/defender/index.js';
-import { mergeState } from '../../../../lib/defender/web/state-merge.js';
+import type { ApiState, DefenderState } from '../../../lib/defender/index.js';
+import { mergeState } from '../../../lib/defender/state-merge.js';
 
 const API = 'https://api.example';
 const state = (api: ApiState, instanceId = 'i'): DefenderState => ({ instanceId, apis: { [API]: api } });

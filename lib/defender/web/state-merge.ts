@@ -1,1 +1,0 @@
-export { mergeState } from '../state-merge.js';
