@@ -1,7 +1,8 @@
+import type { DataSource } from 'typeorm';
 import { expect, it, vi } from 'vitest';
 import { aKey } from '../../lib/testing/contract/factories.js';
 import { engine } from './engines.js';
-import { claimAll, count, keys, onPartitions, type Partitions } from './nonce-partitions.js';
+import { claimAll, count, keys, onPartitions, spent, type Partitions } from './nonce-partitions.js';
 
 const HOUR = 3600;
 
@@ -64,7 +65,7 @@ function withBuckets(context: () => Partitions): void {
       // All nodes claim the same keys, in bursts, over several buckets.
       for (let round = 0; claiming || round % 40 !== 0; round += 1) {
         const wanted = Array.from({ length: 40 }, (_, index) => `${round}x${index}`.padStart(22, 'k'));
-        const won = await Promise.all(wanted.map((key, index) => store.claim(key, now + 60 * (index % 5))));
+        const won = await Promise.all(wanted.map((key, index) => store.claim(key, now + 60 * (1 + (index % 5)))));
         for (const [index, key] of wanted.entries()) if (won[index]) wins.set(key, (wins.get(key) ?? 0) + 1);
       }
     };
@@ -85,7 +86,9 @@ function withBuckets(context: () => Partitions): void {
     const { first, now, buckets } = context();
     await first.store.sweep(now - HOUR, 100);
     const old = await buckets();
-    expect(count(await claimAll(first.store, keys(30), now - HOUR + 30))).toBe(30);
+    // On PostgreSQL the table itself knows where they belong.
+    const own = first.dataSource.options.type === 'postgres' ? undefined : `tab_used_nonce_b${old[0]}`;
+    await spent(first, keys(30), old[0] ?? 0, own);
     const live = keys(30);
     expect(count(await claimAll(first.store, live, now + 180))).toBe(30);
     await first.store.sweep(now, 100);
@@ -120,12 +123,25 @@ function everywhere(context: () => Partitions): void {
 
   it('rows that expired without a bucket are deleted, no more than asked for', async () => {
     const { first, now } = context();
-    await claimAll(first.store, keys(25), now - 7 * HOUR);
+    await spent(first, keys(25), now - 7 * HOUR);
     expect([
       await first.store.sweep(now, 10),
       await first.store.sweep(now, 10),
       await first.store.sweep(now, 10),
     ]).toEqual([10, 10, 5]);
+  });
+
+  it('the exploit: a node whose clock goes back presents what has expired and was forgotten', async () => {
+    const { first, now } = context();
+    await first.store.open?.();
+    const late = { code: 'store_unavailable', detail: expect.stringContaining('clock of the database') };
+    await expect(first.store.claim(aKey(), now - 1)).rejects.toMatchObject(late);
+    const many = await Promise.allSettled(keys(40).map((key) => first.store.claim(key, now - HOUR)));
+    expect(new Set(many.map(({ status }) => status))).toEqual(new Set(['rejected']));
+    // What is there is a copy, whatever the time.
+    const [key] = keys(1) as [string];
+    expect(await first.store.claim(key, now + 180)).toBe(true);
+    expect(await first.store.claim(key, now + 180)).toBe(false);
   });
 
   it('a clock that is ahead drops nothing that is live by the clock of the server', async () => {
@@ -145,7 +161,7 @@ function everywhere(context: () => Partitions): void {
     await first.store.open?.();
     const live = keys(5);
     expect(count(await claimAll(first.store, live, now + 180))).toBe(5);
-    await claimAll(first.store, keys(5), now - HOUR);
+    await spent(first, keys(5), now - HOUR);
     expect([await first.store.sweep(now, 3), await first.store.sweep(now, 3)]).toEqual([3, 2]);
     expect(count(await claimAll(first.store, live, now + 180))).toBe(0);
     await first.dataSource.runMigrations();
@@ -230,7 +246,7 @@ await onPartitions(engine('PostgreSQL'), (context) => {
     await first.dataSource.query(`CREATE EVENT TRIGGER refuse ON ddl_command_start EXECUTE FUNCTION refuse()`);
     await first.store.open?.();
     await expect(first.store.sweep(now, 100)).rejects.toMatchObject({ code: 'store_unavailable' });
-    await claimAll(first.store, keys(5), now - HOUR);
+    await spent(first, keys(5), now - HOUR);
     expect(count(await claimAll(first.store, keys(20), now + 180))).toBe(20);
     await expect(first.store.sweep(now, 100)).rejects.toThrow();
     const [{ n }] = await first.dataSource.query(`SELECT COUNT(*) AS n FROM tab_used_nonce WHERE expires_at < ${now}`);
@@ -243,11 +259,11 @@ await onPartitions(engine('PostgreSQL'), (context) => {
     const { first, now } = context();
     await first.store.open?.();
     await first.dataSource.undoLastMigration();
-    await claimAll(first.store, keys(5), now - HOUR);
+    await spent(first, keys(5), now - HOUR);
     await expect(first.store.sweep(now, 100)).rejects.toMatchObject({ code: 'store_unavailable' });
     expect(await first.store.sweep(now, 100)).toBe(5);
     await first.dataSource.runMigrations();
-    await claimAll(first.store, keys(5), now - HOUR);
+    await spent(first, keys(5), now - HOUR);
     await first.store.sweep(now + 1, 100);
     expect(await first.store.sweep(now + 1, 100)).toBe(5);
   });
@@ -276,10 +292,8 @@ await onPartitions(engine('PostgreSQL'), (context) => {
     expect(more).toEqual([]);
     expect(from).toBe(past - (past % 60) + 600 + (past % 60 === 0 ? 0 : 60));
     const key = aKey();
-    expect([await first.store.claim(key, (from ?? 0) + 900), await first.store.claim(key, (from ?? 0) + 900)]).toEqual([
-      true,
-      false,
-    ]);
+    await spent(first, [key], (from ?? 0) + 900);
+    expect(await first.store.claim(key, (from ?? 0) + 900)).toBe(false);
     await first.dataSource.query('DELETE FROM ONLY tab_used_nonce_default');
     await first.dataSource.query('VACUUM tab_used_nonce_default');
     await first.store.sweep(now, 100);
@@ -289,7 +303,7 @@ await onPartitions(engine('PostgreSQL'), (context) => {
   it('what is in the way of buckets keeps no old rows, and is told when they are gone', async () => {
     const { first, now } = context();
     const old = keys(1200);
-    await claimAll(first.store, old, now - 5 * HOUR);
+    await spent(first, old, now - 5 * HOUR);
     const { expiry } = first.store as unknown as { expiry: { maintain(now: number): Promise<void> } };
     vi.spyOn(expiry, 'maintain').mockRejectedValue(Object.assign(new Error('denied'), { code: '42501' }));
     expect(await first.store.sweep(now, 500)).toBe(500);
@@ -339,6 +353,24 @@ await onPartitions(engine('SQLite file'), (context) => {
     expect((await buckets())[0]).toBeGreaterThan(now - 180);
   });
 
+  it('the exploit: the clock of the machine goes back, and nothing wins that a bucket held which is gone', async () => {
+    const { first, now, connect } = context();
+    const from = now - (now % 60) - HOUR;
+    await first.store.sweep(from, 100);
+    await spent(first, keys(5), from, `tab_used_nonce_b${from}`);
+    await first.store.sweep(from + 5 * 60, 100);
+    // Whatever the clock says now: each process reads the mark that is left.
+    const second = await connect();
+    for (const { dataSource, store } of [first, second]) {
+      setClock(dataSource, from - 10);
+      await expect(store.claim(aKey(), from + 59)).rejects.toMatchObject({ code: 'store_unavailable' });
+      await expect(store.claim(aKey(), from - 5)).rejects.toMatchObject({ code: 'store_unavailable' });
+      expect(await store.claim(aKey(), from + 6 * 60)).toBe(true);
+    }
+    const marks = await first.dataSource.query(`SELECT 1 FROM sqlite_master WHERE name GLOB 'tab_used_nonce_o*'`);
+    expect(marks).toHaveLength(1);
+  });
+
   it('a bucket of which many claims wait beside it is not made, and they stay claimed', async () => {
     const { first, now, buckets } = context();
     const from = now - (now % 60) + 120;
@@ -353,10 +385,19 @@ await onPartitions(engine('SQLite file'), (context) => {
   it('a table of which nothing is known but its name is left alone', async () => {
     const { first, now } = context();
     await first.dataSource.query(`CREATE TABLE tab_used_nonce_backup (n int)`);
-    await first.dataSource.query(`CREATE TABLE tab_used_nonce_b61 (n int)`);
+    const odd = now - (now % 60) + 241;
+    await first.dataSource.query(`CREATE TABLE tab_used_nonce_b${odd} (n int)`);
     await first.store.sweep(now, 100);
-    expect(await first.store.claim(aKey(), 61)).toBe(true);
+    expect(await first.store.claim(aKey(), odd)).toBe(true);
     await first.dataSource.query(`DROP TABLE tab_used_nonce_backup`);
-    await first.dataSource.query(`DROP TABLE tab_used_nonce_b61`);
+    await first.dataSource.query(`DROP TABLE tab_used_nonce_b${odd}`);
   });
 });
+
+/** Lets SQLite read another time, as if that of the machine had been set. */
+function setClock(dataSource: DataSource, now: number): void {
+  const { databaseConnection } = dataSource.driver as unknown as {
+    databaseConnection: { function(name: string, options: { varargs: true }, run: () => string): void };
+  };
+  databaseConnection.function('strftime', { varargs: true }, () => String(now));
+}

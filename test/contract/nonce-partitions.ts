@@ -32,6 +32,17 @@ export const claimAll = (store: NonceStore, wanted: readonly string[], expiresAt
   Promise.all(wanted.map((key) => store.claim(key, expiresAt)));
 export const count = (values: readonly boolean[]): number => values.filter((won) => won).length;
 
+/** Puts claims of the past where they would be: no store takes such any more. */
+export async function spent(
+  { dataSource }: Node,
+  wanted: readonly string[],
+  expiresAt: number,
+  table = 'tab_used_nonce',
+): Promise<void> {
+  const rows = wanted.map((key) => `('${key}', ${expiresAt})`).join(', ');
+  await dataSource.query(`INSERT INTO ${table} (nonce_key, expires_at) VALUES ${rows}`);
+}
+
 /** Runs `body` on an engine, with a database that is migrated and has no bucket before each test. */
 export async function onPartitions(one: Engine, body: (context: () => Partitions) => void): Promise<void> {
   const suite = (): void => {

@@ -9,7 +9,7 @@ import type {
 } from '../../bindings/binding.types.js';
 
 /** The time of the contract cases, seconds since the epoch. They use no other clock. */
-export const NOW = 1_800_000_000;
+export const NOW = 2_160_000_000;
 
 const random = (bytes: number): string => randomBytes(bytes).toString('base64url');
 

@@ -1,5 +1,5 @@
 /** The time of the tests, seconds since the epoch. */
-export const NOW = 1_800_000_000;
+export const NOW = 2_160_000_000;
 
 /** A clock that only tests move. */
 export class TestClock {

@@ -29,6 +29,8 @@ export interface Dialect {
   readonly ignoreConflict: string;
   /** Which of the engines it is, for what they do in ways of their own. */
   readonly engine: 'postgres' | 'mysql' | 'sqlite';
+  /** The clock of the engine, whole seconds since the epoch, as it is when the expression is evaluated. */
+  readonly clock: string;
   /** How a batch of claims is inserted so that the new rows among them are known exactly. */
   readonly claimInsert: ClaimInsert;
   /** Character set and collation of text columns, so that text is compared octet by octet. */
@@ -43,6 +45,8 @@ export interface Dialect {
   oneOf(column: string, values: readonly string[]): SqlListCondition;
   /** The statement failed because a unique value is taken, and for no other reason. */
   isDuplicate(error: unknown): boolean;
+  /** A number in the statement was larger than the engine can hold. */
+  isTooLarge(error: unknown): boolean;
   /**
    * The engine itself undid this transaction for the sake of another one, in a deadlock, a conflict or a change of the
    * partitions: nothing of it remains, and the same may go well the next time.

@@ -34,6 +34,7 @@ const postgres: Dialect = {
   updateLock: ' FOR UPDATE',
   sweepLock: ' FOR UPDATE SKIP LOCKED',
   ignoreConflict: ' ON CONFLICT DO NOTHING',
+  clock: 'floor(extract(epoch FROM clock_timestamp()))::bigint',
   claimInsert: 'returning',
   textColumn: {},
   placeholders: numberedPlaceholders,
@@ -44,6 +45,7 @@ const postgres: Dialect = {
   // One parameter, so that one text serves lists of every length.
   oneOf: (column, values) => ({ sql: `${column} = ANY(?::text[])`, params: [values] }),
   isDuplicate: (error) => codeOf(error) === '23505',
+  isTooLarge: (error) => codeOf(error) === '22003',
   // Deadlock; serialization; a row on its way into the DEFAULT partition when a bucket for it was made.
   isVictim: (error) => ['40P01', '40001', '23514'].includes(String(codeOf(error))),
   isBusy: (error) => codeOf(error) === '55P03',
@@ -59,6 +61,7 @@ const mysql: Dialect = {
   sweepLock: ' FOR UPDATE',
   // INSERT IGNORE hides other errors, and the count of ON DUPLICATE KEY depends on flags of the connection.
   ignoreConflict: '',
+  clock: 'UNIX_TIMESTAMP()',
   claimInsert: 'all-or-none',
   textColumn: { charset: MYSQL_CHARSET, collation: MYSQL_COLLATION },
   placeholders: identity,
@@ -70,6 +73,7 @@ const mysql: Dialect = {
   }),
   oneOf: inList,
   isDuplicate: (error) => errnoOf(error) === 1062,
+  isTooLarge: (error) => errnoOf(error) === 1690,
   isVictim: (error) => errnoOf(error) === 1213 || errnoOf(error) === 1020,
   isBusy: (error) => errnoOf(error) === 1205,
   discard: (connection) => void callIfPresent(connection, 'destroy'),
@@ -83,6 +87,7 @@ const sqlite: Dialect = {
   updateLock: '',
   sweepLock: '',
   ignoreConflict: ' ON CONFLICT DO NOTHING',
+  clock: "CAST(strftime('%s', 'now') AS INTEGER)",
   claimInsert: 'one-by-one',
   textColumn: {},
   placeholders: identity,
@@ -92,6 +97,7 @@ const sqlite: Dialect = {
   oneOf: inList,
   isDuplicate: (error) =>
     codeOf(error) === 'SQLITE_CONSTRAINT_UNIQUE' || codeOf(error) === 'SQLITE_CONSTRAINT_PRIMARYKEY',
+  isTooLarge: () => false,
   // Its transactions are synchronous and take the write lock first: there is nobody to conflict with.
   isVictim: () => false,
   isBusy: (error) => codeOf(error) === 'SQLITE_BUSY',

@@ -16,11 +16,8 @@ export function sqliteUp(queryRunner: QueryRunner): Promise<void> {
 /** The plain table that was there before, with the rows of all buckets. */
 export async function sqliteDown(queryRunner: QueryRunner): Promise<void> {
   const name = tableName(queryRunner, 'tab_used_nonce');
-  const tables: { name: string }[] = await queryRunner.query(
-    `SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB ? AND NOT name GLOB ?`,
-    [`${name}_b[0-9]*`, `${name}_b*[^0-9]*`],
-  );
-  for (const bucket of tables) {
+  for (const mark of await numbered(queryRunner, `${name}_o`)) await queryRunner.query(`DROP TABLE "${mark.name}"`);
+  for (const bucket of await numbered(queryRunner, `${name}_b`)) {
     await queryRunner.query(
       `INSERT INTO "${name}" (nonce_key, expires_at) SELECT nonce_key, expires_at FROM "${bucket.name}"`,
     );
@@ -32,6 +29,14 @@ export async function sqliteDown(queryRunner: QueryRunner): Promise<void> {
     setKey(table, ['nonce_key']);
     table.indices = [new TableIndex({ name: 'ix_tab_used_nonce_expires_at', columnNames: ['expires_at'] })];
   });
+}
+
+/** The tables whose names are a prefix and digits. */
+function numbered(queryRunner: QueryRunner, prefix: string): Promise<{ name: string }[]> {
+  return queryRunner.query(`SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB ? AND NOT name GLOB ?`, [
+    `${prefix}[0-9]*`,
+    `${prefix}*[^0-9]*`,
+  ]);
 }
 
 /** Copies the table, with columns of the application's own, into one that `change` has made different. */

@@ -29,8 +29,9 @@ export class MysqlExpiry implements NonceExpiry {
 
   /** Nothing that is live by the clock of the server goes, however far ahead that of the node is. */
   async deleteExpired(now: number, limit: number): Promise<number> {
+    const { clock } = this.database.dialect;
     const sql =
-      `DELETE FROM ${this.table.path} WHERE expires_at < LEAST(?, UNIX_TIMESTAMP()) ` +
+      `DELETE FROM ${this.table.path} WHERE expires_at < LEAST(?, ${clock}) ` +
       `ORDER BY expires_at, nonce_key LIMIT ?`;
     return (await this.database.run({ sql, params: [now, limit] })).affected;
   }

@@ -1,3 +1,4 @@
+import { TabError } from '../../../errors/tab-error.js';
 import type { TabDatabase } from '../database/database.types.js';
 
 /** The table of used nonces, as the data source places it. */
@@ -31,6 +32,14 @@ export interface NonceExpiry {
    * @returns how many, at most `limit`
    */
   deleteExpired(now: number, limit: number): Promise<number>;
+}
+
+/** Of a claim that may have been forgotten: whoever presents it is late, or the clock of this node is behind. */
+export function claimIsOver(): TabError {
+  return new TabError(
+    'store_unavailable',
+    'a claim is over by the clock of the database: synchronise the clocks of the database and the nodes',
+  );
 }
 
 /** Milliseconds in which claims that waited for one step of maintenance are answered before the next. */

@@ -67,7 +67,7 @@ export class PostgresExpiry implements NonceExpiry {
     if (this.rest === undefined) await this.read();
     const sql =
       `DELETE FROM ONLY ${this.rest} WHERE ctid = ANY(ARRAY(SELECT ctid FROM ONLY ${this.rest} ` +
-      `WHERE expires_at < LEAST(?, floor(extract(epoch FROM clock_timestamp()))::bigint) ` +
+      `WHERE expires_at < LEAST(?, ${this.database.dialect.clock}) ` +
       `ORDER BY expires_at LIMIT ? FOR UPDATE SKIP LOCKED))`;
     try {
       return (await this.database.run({ sql, params: [now, limit] })).affected;

@@ -2,7 +2,7 @@ import type { TabDatabase } from '../database/database.types.js';
 import type { Work } from '../database/statement.js';
 import { bucketOf } from './bucket.js';
 import type { Claim, InsertClaims } from './claim.types.js';
-import type { NonceTable } from './nonce-expiry.js';
+import { claimIsOver, type NonceTable } from './nonce-expiry.js';
 import { bucketPath, SqliteBuckets } from './sqlite-buckets.js';
 
 /**
@@ -30,9 +30,11 @@ function* insertWork(
   insertInto: (bucket: number | undefined) => string,
   claims: readonly Claim[],
 ): Work<ReadonlySet<string>> {
-  const starts = yield* buckets.starts();
+  const { starts, goneBefore } = yield* buckets.places();
   const won = new Set<string>();
   for (const { key, expiresAt } of claims) {
+    // Ensures that nothing wins which may have been spent and forgotten.
+    if (expiresAt < goneBefore) throw claimIsOver();
     const { from } = bucketOf(expiresAt);
     const { affected } = yield { sql: insertInto(starts.has(from) ? from : undefined), params: [key, expiresAt] };
     if (affected === 1) won.add(key);

@@ -8,8 +8,6 @@ import { bucketPath, SqliteBuckets } from './sqlite-buckets.js';
 const STEP = 10_000;
 /** Rows that are left to a DROP TABLE, which takes some 10 ms for them. */
 const DROPPED = 200_000;
-/** The clock of the machine, seconds since the epoch: another one, ahead of it, must not drop what is live by this. */
-const CLOCK = `CAST(strftime('%s', 'now') AS INTEGER)`;
 const COLUMNS = '(nonce_key, expires_at)';
 
 /**
@@ -39,7 +37,8 @@ export class SqliteExpiry implements NonceExpiry {
       this.database,
       missing.map((bucket) => () => this.database.transaction(() => createWork(this.buckets, this.table, bucket))),
     );
-    const { rows } = await this.database.run({ sql: `SELECT MIN(?, ${CLOCK}) AS now`, params: [now] });
+    // Another clock, ahead of that of the machine, must not drop what is live by this.
+    const { rows } = await this.database.run({ sql: `SELECT MIN(?, ${this.clock}) AS now`, params: [now] });
     const over = existing.filter((bucket) => isOver(bucket, Number(rows[0]?.['now'])));
     await untilBusy(
       this.database,
@@ -49,9 +48,13 @@ export class SqliteExpiry implements NonceExpiry {
 
   async deleteExpired(now: number, limit: number): Promise<number> {
     const { path } = this.table;
-    const chosen = `SELECT expires_at, nonce_key FROM ${path} WHERE expires_at < MIN(?, ${CLOCK}) ORDER BY expires_at LIMIT ?`;
+    const chosen = `SELECT expires_at, nonce_key FROM ${path} WHERE expires_at < MIN(?, ${this.clock}) ORDER BY expires_at LIMIT ?`;
     const sql = `DELETE FROM ${path} WHERE (expires_at, nonce_key) IN (${chosen})`;
     return (await this.database.run({ sql, params: [now, limit] })).affected;
+  }
+
+  private get clock(): string {
+    return this.database.dialect.clock;
   }
 
   private async drop(bucket: Bucket): Promise<void> {
@@ -93,9 +96,10 @@ function* createWork(buckets: SqliteBuckets, table: NonceTable, { from, to }: Bu
 }
 
 /** Drops a bucket, or a step of the rows of one that is large; whether anything of it is left. */
-function* dropWork(buckets: SqliteBuckets, path: string, { from }: Bucket): Work<boolean> {
+function* dropWork(buckets: SqliteBuckets, path: string, bucket: Bucket): Work<boolean> {
   const existing = yield* buckets.list();
-  if (!existing.some((bucket) => bucket.from === from)) return false;
+  if (!existing.some(({ from }) => from === bucket.from)) return false;
+  yield* buckets.markGone(bucket);
   const { rows: large } = yield { sql: `SELECT 1 FROM ${path} LIMIT 1 OFFSET ?`, params: [DROPPED] };
   if (large.length === 0) {
     yield { sql: `DROP TABLE ${path}`, params: [] };

@@ -96,7 +96,7 @@ describe.skipIf(first === undefined || second === undefined)('Redis Cluster', ()
     });
     expect(await store.findInstances({})).toHaveLength(1);
     expect(await store.findSessions(session.subject)).toHaveLength(1);
-    const what = { sessionsBefore: 2e9, unattestedBefore: 2e9, breachesBefore: 2e9, limit: 10 };
+    const what = { sessionsBefore: 3e9, unattestedBefore: 3e9, breachesBefore: 3e9, limit: 10 };
     expect(await store.sweep(what)).toBe(1);
     close();
   });
