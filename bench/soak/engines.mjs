@@ -2,8 +2,8 @@
 const MODULES = { postgres: () => import('./postgres.mjs'), redis: () => import('./redis.mjs') };
 
 /** In the coordinator: makes a place for a run. */
-export async function prepareEngine(engine, library) {
-  return (await MODULES[engine]()).prepare(library);
+export async function prepareEngine(engine, library, time) {
+  return (await MODULES[engine]()).prepare(library, time);
 }
 
 /** In a worker: the stores in that place. */

@@ -16,8 +16,21 @@ const PARTITIONS =
 
 const typeormOf = (library) => import(new URL('stores/typeorm/index.js', library).href);
 
+/** Lets the database, too, have the clock of the run: by it, it judges what is over. */
+async function setClock(admin, database, { speed, started }) {
+  const options = { ...SERVER, database, poolSize: 1 };
+  const dataSource = await new DataSource(options).initialize();
+  await dataSource.query(
+    `CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$ ` +
+      `SELECT to_timestamp((${started} + (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000 - ${started}) * ${speed}) / 1000) $$`,
+  );
+  await dataSource.destroy();
+  // Before the one of the system, which is else looked at first.
+  await admin.query(`ALTER DATABASE ${database} SET search_path = public, pg_catalog`);
+}
+
 /** In the coordinator: makes the database with its tables, and watches them. */
-export async function prepare(library) {
+export async function prepare(library, time) {
   const database = `tab_soak_${process.pid}_${randomBytes(4).toString('hex')}`;
   const admin = await new DataSource(SERVER).initialize();
   await admin.query(`CREATE DATABASE ${database}`);
@@ -26,6 +39,7 @@ export async function prepare(library) {
     await admin.destroy();
   };
   try {
+    await setClock(admin, database, time);
     const { TAB_ENTITIES, TAB_MIGRATIONS } = await typeormOf(library);
     const options = { ...SERVER, database, entities: TAB_ENTITIES, migrations: TAB_MIGRATIONS, poolSize: 2 };
     const dataSource = await new DataSource(options).initialize();
@@ -75,6 +89,7 @@ export async function open({ settings, library }, clock) {
         key,
         expiresAt,
       ]),
+    forget: async (before) => (await dataSource.query('DELETE FROM tab_used_nonce WHERE expires_at < $1', [before]))[1],
   };
   return { stores, raw, close: () => dataSource.destroy() };
 }

@@ -11,8 +11,8 @@ const METHOD = `Four processes share one store. Each runs a Nest application (tw
 and makes claims in the very same store beside it. A coordinator presents every token one to five times, each time to a process at
 random: half of the repetitions come within 20 ms, as a race, most others within two seconds, and a tenth at any time up to the end of the token.
 Every process is killed with \`SIGKILL\` at random, again and again, and another takes its place. On PostgreSQL the nonces lie in partitions
-by their expiry, which are made ahead and dropped behind while all this goes on; the clock of the processes goes faster than the real
-one there, so that more of them come and go. Redis judges expiry by its own clock, which goes as it goes. Half of the processes use
+by their expiry, which are made ahead and dropped behind while all this goes on; there the clock of the processes and of the database
+goes faster than the real one, so that more of them come and go. Redis judges expiry by its own clock, which goes as it goes. Half of the processes use
 ioredis there, half node-redis.
 
 The coordinator keeps the account of every answer. What a process sent before it died counts; what it had not answered is unknown, and an unknown

@@ -28,7 +28,7 @@ export async function sabotaged(name, nonces, raw, { library, clock }) {
         return Math.random() < 1 / RETRIED ? nonces.claim(key, expiresAt) : won;
       },
     },
-    'hasty-sweep': { sweep: (now, limit) => nonces.sweep(now + HASTE, limit) },
+    'hasty-sweep': { sweep: (now) => raw.forget(now + HASTE) },
   }[name];
   return {
     open: () => nonces.open?.(),

@@ -16,12 +16,14 @@ const MARGIN = 5;
 
 /** Runs an engine; whatever happens, nothing is left behind. */
 export async function soak(engine, options, onProgress = () => undefined) {
-  const place = await prepareEngine(engine, options.library);
+  // Redis judges by its own clock, which nobody can make faster.
+  const time = clockSettings(engine === 'redis' ? 1 : options.speed);
+  const place = await prepareEngine(engine, options.library, time);
   // A run that is interrupted cleans up too; the processes end by themselves when the coordinator is gone.
   const interrupted = () => void place.remove().finally(() => process.exit(130));
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, interrupted);
   try {
-    return await run(engine, place, options, onProgress);
+    return await run(engine, place, { ...options, time }, onProgress);
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, interrupted);
     await place.remove();
@@ -29,14 +31,12 @@ export async function soak(engine, options, onProgress = () => undefined) {
 }
 
 async function run(engine, place, options, onProgress) {
-  const { library, seed, sabotage, tokens } = options;
-  // Redis judges by its own clock, which nobody can make faster.
-  const speed = engine === 'redis' ? 1 : options.speed;
-  const shared = { ...clockSettings(speed) };
-  const clock = clockOf(shared);
+  const { library, seed, sabotage, tokens, time } = options;
+  const { speed } = time;
+  const clock = clockOf(time);
   const epoch = Math.floor(clock() / 1000);
   const margin = MARGIN * speed;
-  const settings = { engine, library, sabotage, clock: shared, epoch, margin, settings: place.settings };
+  const settings = { engine, library, sabotage, clock: time, epoch, margin, settings: place.settings };
   Object.assign(settings, { secret: randomBytes(32).toString('hex'), instance: randomBytes(32).toString('base64url') });
   const ledger = new Ledger(tokens);
   let failure;

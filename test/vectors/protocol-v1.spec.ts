@@ -277,7 +277,9 @@ async function aServer({ settings = {} }: Case) {
   clock.seconds = vectors.now;
   const { bindings } = resolved;
   for (const { app, alg, jwk, ...instance } of server.instances) {
-    const whole = anInstanceOf({ id: instance.id, alg, jwk } as never, { ...instance, appId: app });
+    const then = vectors.now - 1000;
+    const past = { statusAt: then, attestedAt: then, createdAt: then };
+    const whole = anInstanceOf({ id: instance.id, alg, jwk } as never, { ...past, ...instance, appId: app });
     await bindings.saveInstance({
       ...whole,
       statusReason: null,

@@ -50,7 +50,7 @@ describe('a proof key', () => {
     const random = Buffer.from(KNOWN.random, 'hex');
     const byHand = aKey({ exp: KNOWN.exp, random });
     expect([byHand.kid, byHand.key.toString('hex')]).toEqual([KNOWN.kid, KNOWN.key]);
-    expect(outcome(proofKeys(), KNOWN.kid, Buffer.from(KNOWN.mac, 'hex'))).toBe('accepted');
+    expect(outcome(proofKeys(), KNOWN.kid, Buffer.from(KNOWN.mac, 'hex'), KNOWN.exp - 300)).toBe('accepted');
     expect(readProofKeyId(KNOWN.kid)).toEqual({
       text: KNOWN.kid,
       instanceId: INSTANCE,
