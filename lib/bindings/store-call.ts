@@ -10,9 +10,9 @@ import { TabError } from '../errors/tab-error.js';
  * @param timeout milliseconds
  */
 export function callStore<T>(what: string, timeout: number, call: () => Promise<T>): Promise<T> {
-  return withDeadline(what, timeout, call).catch((error: unknown) => {
-    throw error instanceof TabError && error.hints.retryAfter !== undefined ? error : unavailable(what, error);
-  });
+  return withDeadline(what, timeout, call, (error) =>
+    error instanceof TabError && error.hints.retryAfter !== undefined ? error : unavailable(what, error),
+  );
 }
 
 /** Calls the binding store, as every service of it does; see `callStore`. */

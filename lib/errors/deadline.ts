@@ -13,12 +13,23 @@ export function unavailable(what: string, cause?: unknown): TabError {
  *
  * @param what how the log names the work
  * @param timeout milliseconds
+ * @param failure turns a failure of the work into what is thrown
  * @throws TabError `store_unavailable` when there is no answer in time
  */
-export function withDeadline<T>(what: string, timeout: number, work: () => Promise<T> | T): Promise<T> {
-  // Written without `Promise.race` and `async`: this is on the way of every request, twice.
+export function withDeadline<T>(
+  what: string,
+  timeout: number,
+  work: () => Promise<T> | T,
+  failure: (error: unknown) => unknown = sameFailure,
+): Promise<T> {
+  // Written without `Promise.race`, `async` and `catch`: this is on the way of every request, twice.
   return new Promise<T>((resolve, reject) => {
-    const running = work();
+    let running: Promise<T> | T;
+    try {
+      running = work();
+    } catch (error) {
+      return reject(failure(error));
+    }
     if (!isThenable(running)) return resolve(running);
     const timer = setTimeout(() => reject(unavailable(`${what} (no answer within ${timeout} ms)`)), timeout);
     running.then(
@@ -28,10 +39,14 @@ export function withDeadline<T>(what: string, timeout: number, work: () => Promi
       },
       (error: unknown) => {
         clearTimeout(timer);
-        reject(error);
+        reject(failure(error));
       },
     );
   });
+}
+
+function sameFailure(error: unknown): unknown {
+  return error;
 }
 
 function isThenable<T>(value: Promise<T> | T): value is Promise<T> {

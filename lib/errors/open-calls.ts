@@ -7,15 +7,22 @@ import { unavailable } from './deadline.js';
 export class OpenCalls {
   readonly #what: string;
   readonly #max: number;
+  readonly #onSettled: (outcome: 'ok' | 'error', milliseconds: number) => void;
   #open = 0;
 
   /**
    * @param what how the log names the calls
    * @param max calls at a time; more are refused at once
+   * @param onSettled told of every call, those that are refused included; it does not throw
    */
-  constructor(what: string, max: number) {
+  constructor(
+    what: string,
+    max: number,
+    onSettled: (outcome: 'ok' | 'error', milliseconds: number) => void = () => undefined,
+  ) {
     this.#what = what;
     this.#max = max;
+    this.#onSettled = onSettled;
   }
 
   /** Calls without an answer. */
@@ -25,12 +32,21 @@ export class OpenCalls {
 
   /** Rejects with TabError `store_unavailable` when too many calls are open; then nothing is called. */
   run<T>(call: () => Promise<T>): Promise<T> {
-    if (this.#open >= this.#max)
+    if (this.#open >= this.#max) {
+      this.#onSettled('error', 0);
       return Promise.reject(unavailable(`${this.#what} (${this.#max} calls have no answer)`));
+    }
+    const began = performance.now();
     const running = started(call);
-    const settled = (): void => void (this.#open -= 1);
+    const settled = (outcome: 'ok' | 'error'): void => {
+      this.#open -= 1;
+      this.#onSettled(outcome, performance.now() - began);
+    };
     this.#open += 1;
-    running.then(settled, settled);
+    running.then(
+      () => settled('ok'),
+      () => settled('error'),
+    );
     return running;
   }
 }

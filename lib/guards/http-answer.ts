@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { refusalHeaders, skewHeaders, PROBLEM_TYPE } from '../errors/answer.js';
 import type { TabError } from '../errors/tab-error.js';
 import { TabException } from '../errors/tab-exception.js';
-import { markProvenance, type TrustContext } from '../trust/trust-context.js';
+import { markProvenance, UnverifiedContext, type TrustContext } from '../trust/trust-context.js';
 import type { AcceptedVerification, RefusedVerification } from '../verifier/verification.js';
 import { attachTrust, setReplyHeader, type HttpReply, type HttpRequest } from './http-exchange.js';
 
@@ -60,7 +60,7 @@ export function passMonitored(
   settings: AnswerSettings,
 ): TrustContext {
   reportFailure(error, decision.id);
-  const context: TrustContext = Object.freeze({ verified: false, code: error.code, decision: decision.id });
+  const context = new UnverifiedContext(error.code, decision.id);
   markProvenance(context, {
     challenged: false,
     credentialHash: undefined,

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { Attachment } from '../token/attachment.js';
 import type { TabRequest } from '../token/request.js';
 import type { TrustContext } from '../trust/trust-context.js';
 import type { HttpReply } from './http-exchange.js';
@@ -17,10 +18,10 @@ export interface HttpRecord {
   context: TrustContext | undefined;
 }
 
-/** One map for everything: entries of weak maps are dear to the garbage collector, and every request makes them. */
-const records = new WeakMap<IncomingMessage, HttpRecord>();
+/** One record for everything, made once for each request. */
+const records = new Attachment<IncomingMessage, HttpRecord>();
 
-/** The record of a Node request; always the same object for the same request. */
+/** The record of a Node request; always the same object for the same request, and never that of a copy of it. */
 export function recordOf(raw: IncomingMessage): HttpRecord {
   let record = records.get(raw);
   if (record === undefined) {

@@ -24,23 +24,13 @@ const MAX_OPEN = 10_000;
 
 /** The same stores, whose calls on the way of a request are measured (`tab.store.duration`) and bounded. Nothing else changes. */
 export function instrumentStores(stores: TabStores, maxOpen = MAX_OPEN): TabStores {
+  const calls = (what: string, store: 'nonces' | 'bindings'): OpenCalls =>
+    new OpenCalls(what, maxOpen, (outcome, milliseconds) => measureStore(store, outcome, milliseconds / 1000));
   return {
     ...stores,
-    nonces: new MeasuredNonceStore(stores.nonces, new OpenCalls('nonce store', maxOpen)),
-    bindings: new MeasuredBindingStore(stores.bindings, new OpenCalls('binding store', maxOpen)),
+    nonces: new MeasuredNonceStore(stores.nonces, calls('nonce store', 'nonces')),
+    bindings: new MeasuredBindingStore(stores.bindings, calls('binding store', 'bindings')),
   };
-}
-
-function measured<T>(store: 'nonces' | 'bindings', call: () => Promise<T>): Promise<T> {
-  const started = performance.now();
-  // A store of somebody's own may answer with something that only resembles a promise.
-  const running = Promise.resolve(call());
-  const note = (result: 'ok' | 'error'): void => measureStore(store, result, (performance.now() - started) / 1000);
-  running.then(
-    () => note('ok'),
-    () => note('error'),
-  );
-  return running;
 }
 
 class MeasuredNonceStore extends NonceStore {
@@ -56,7 +46,7 @@ class MeasuredNonceStore extends NonceStore {
   }
 
   override claim(key: string, expiresAt: number): Promise<boolean> {
-    return measured('nonces', () => this.calls.run(() => this.store.claim(key, expiresAt)));
+    return this.calls.run(() => this.store.claim(key, expiresAt));
   }
 
   override sweep(now: number, limit: number): Promise<number> {
@@ -77,7 +67,7 @@ class MeasuredBindingStore extends BindingStore {
   }
 
   override load(query: BindingQuery): Promise<Bindings> {
-    return measured('bindings', () => this.calls.run(() => this.store.load(query)));
+    return this.calls.run(() => this.store.load(query));
   }
 
   override saveInstance(instance: AppInstance, expectedRevision?: number): Promise<boolean> {

@@ -49,14 +49,66 @@ export interface TrustProvenance {
   setHeader(name: string, value: string): void;
 }
 
-const provenances = new WeakMap<TrustContext, TrustProvenance>();
+/**
+ * What both kinds of context are made from. It keeps the provenance where nobody else can read, copy or forge it: sessions
+ * are bound only to contexts that a verification made, and a look-alike object is not one. (A weak map would do the same, but
+ * its entries are dear to the garbage collector, and every request makes one.)
+ */
+class TrustRecord {
+  #provenance: TrustProvenance | undefined;
 
-/** Marks a context as made by a verification. Sessions are bound only to contexts marked so: a look-alike object is not one. */
-export function markProvenance(context: TrustContext, provenance: TrustProvenance): void {
-  provenances.set(context, provenance);
+  static mark(context: TrustRecord, provenance: TrustProvenance): void {
+    context.#provenance = provenance;
+  }
+
+  static provenanceOf(context: object): TrustProvenance | undefined {
+    return #provenance in context ? context.#provenance : undefined;
+  }
+}
+
+/** A verified context, frozen. */
+export class VerifiedContext extends TrustRecord implements VerifiedTrust {
+  readonly verified = true;
+  readonly decision: string;
+  readonly instance: VerifiedTrust['instance'];
+  readonly session: VerifiedTrust['session'];
+  readonly subject: string | undefined;
+  readonly proof: TokenProof;
+  readonly evidence: RuntimeEvidence;
+  readonly flags: readonly string[];
+
+  constructor(members: Omit<VerifiedTrust, 'verified' | 'subject'>) {
+    super();
+    this.decision = members.decision;
+    this.instance = members.instance;
+    this.session = members.session;
+    this.subject = members.session?.subject;
+    this.proof = members.proof;
+    this.evidence = members.evidence;
+    this.flags = members.flags;
+    Object.freeze(this);
+  }
+}
+
+/** The context of a request that is let through without having been verified, frozen. */
+export class UnverifiedContext extends TrustRecord implements UnverifiedTrust {
+  readonly verified = false;
+
+  constructor(
+    readonly code: TabErrorCode,
+    readonly decision: string,
+  ) {
+    super();
+    Object.freeze(this);
+  }
+}
+
+/** Says where a context comes from, once the request is let through. */
+export function markProvenance(context: VerifiedContext | UnverifiedContext, provenance: TrustProvenance): void {
+  TrustRecord.mark(context, provenance);
 }
 
 /** The provenance of a context, or undefined for an object that no verification made. */
 export function provenanceOf(context: TrustContext): TrustProvenance | undefined {
-  return provenances.get(context);
+  return TrustRecord.provenanceOf(context);
 }

@@ -1,5 +1,6 @@
 import { callStore } from '../bindings/store-call.js';
 import { TabError } from '../errors/tab-error.js';
+import type { ClaimQuota } from '../nonces/claim-quota.js';
 import { CHALLENGE_KEPT, challengeClaimKey, JTI_KEPT, jtiClaimKey } from '../token/claim-key.js';
 import type { TrustRequirement } from '../trust/requirement.js';
 import type { VerifierSettings } from './settings.js';
@@ -27,14 +28,24 @@ function claimOnce(wanted: ProvenClaim, settings: VerifierSettings, run: Verific
 }
 
 /** Ensures that one instance does not fill the store; only what may be live counts, so copies of a token use up nothing. */
-async function claimWithinQuota(
+function claimWithinQuota(
   { key, expiresAt, instanceId }: ProvenClaim,
   { nonces, quota, storeTimeout }: VerifierSettings,
   now: number,
 ): Promise<boolean> {
-  quota?.take(instanceId, expiresAt, now);
-  const first = await callStore('nonce store', storeTimeout, () => nonces.claim(key, expiresAt));
-  if (first === false) quota?.release(instanceId, expiresAt);
+  const claim = (): Promise<boolean> => callStore('nonce store', storeTimeout, () => nonces.claim(key, expiresAt));
+  return quota === undefined ? claim() : claimCounted(quota, { key, expiresAt, instanceId }, now, claim);
+}
+
+async function claimCounted(
+  quota: ClaimQuota,
+  { instanceId, expiresAt }: ProvenClaim,
+  now: number,
+  claim: () => Promise<boolean>,
+): Promise<boolean> {
+  quota.take(instanceId, expiresAt, now);
+  const first = await claim();
+  if (first === false) quota.release(instanceId, expiresAt);
   return first;
 }
 

@@ -58,19 +58,17 @@ function isNamed(hash: string, session: BoundSession, now: number): boolean {
 }
 
 /** Ensures that the credential is this session's: named by it, or verified and bound to this instance, or verified and of its subject. */
-async function checkOwnership(
+function checkOwnership(
   session: BoundSession,
-  instance: AppInstance,
-  credential: RequestCredential | undefined,
-  factsOf: (credential: RequestCredential) => Promise<CredentialFacts | undefined>,
-  now: number,
-): Promise<void> {
+  { instance, credential, factsOf, now }: SessionCheck,
+): BoundSession | Promise<BoundSession> {
   if (credential === undefined) throw invalid('request has no credential');
-  if (isNamed(credential.hash, session, now)) return;
-  const facts = await factsOf(credential);
-  if (facts?.jkt !== undefined && facts.jkt === instance.id) return;
-  if (facts?.subject !== undefined && facts.subject === session.subject) return;
-  throw invalid('credential is not of this session');
+  if (isNamed(credential.hash, session, now)) return session;
+  return factsOf(credential).then((facts) => {
+    if (facts?.jkt !== undefined && facts.jkt === instance.id) return session;
+    if (facts?.subject !== undefined && facts.subject === session.subject) return session;
+    throw invalid('credential is not of this session');
+  });
 }
 
 /** Everything that the session part of step 4 looks at. */
@@ -84,17 +82,19 @@ export interface SessionCheck {
   readonly now: number;
 }
 
-/** Ensures that the session that the policy asks for is there and is the user's own; undefined where none is asked for. */
-export async function checkSession(
+/**
+ * Ensures that the session that the policy asks for is there and is the user's own; undefined where none is asked for. A
+ * promise only where the credential has to be verified.
+ */
+export function checkSession(
   check: SessionCheck,
   requirement: Pick<TrustRequirement, 'session'>,
-): Promise<BoundSession | undefined> {
+): BoundSession | undefined | Promise<BoundSession | undefined> {
   if (requirement.session === 'none') return undefined;
   if (check.claims.sid === undefined) {
     if (requirement.session === 'optional') return undefined;
     throw invalid('sid is missing');
   }
   const session = checkLife(check.bindings.session, check.instance, check.now);
-  await checkOwnership(session, check.instance, check.credential, check.factsOf, check.now);
-  return session;
+  return checkOwnership(session, check);
 }

@@ -1,6 +1,7 @@
 import type { AppInstance, Bindings, BoundSession } from '../bindings/binding.types.js';
 import { withDeadline } from '../errors/deadline.js';
 import { TabError } from '../errors/tab-error.js';
+import { Attachment } from '../token/attachment.js';
 import { checkContentHash } from '../token/binding.js';
 import { secondsOf } from '../token/clock.js';
 import { isPastHalfLife } from '../token/challenge.js';
@@ -32,7 +33,7 @@ export class TabVerifier {
   readonly #onDecision: (decision: TrustDecision) => void;
   readonly #keys: KeyRing;
   readonly #breaches: BreachResponder;
-  readonly #runs = new WeakMap<TabRequest, VerificationRun>();
+  readonly #runs = new Attachment<TabRequest, VerificationRun>();
 
   /** @param onDecision called once for every decision */
   constructor(settings: VerifierSettings, onDecision: (decision: TrustDecision) => void = () => undefined) {
@@ -169,7 +170,9 @@ export class TabVerifier {
     const instance = checkInstance(bindings.instance, authentic);
     const factsOf = (credential: RequestCredential) => (run.facts ??= this.#verifyCredential(credential));
     const { credential } = bound;
-    const session = await checkSession({ bindings, instance, claims, credential, factsOf, now: run.now }, requirement);
+    const found = checkSession({ bindings, instance, claims, credential, factsOf, now: run.now }, requirement);
+    // Waiting for what is there already costs a turn of the queue of microtasks.
+    const session = found instanceof Promise ? await found : found;
     return { bindings, instance, session };
   }
 

@@ -1,6 +1,6 @@
 import type { Bindings } from '../bindings/binding.types.js';
 import type { TabError } from '../errors/tab-error.js';
-import type { VerifiedTrust } from '../trust/trust-context.js';
+import type { VerifiedContext } from '../trust/trust-context.js';
 import type { TrustDecision } from '../trust/trust-decision.js';
 import type { BreachAction, TrustRequirement } from '../trust/requirement.js';
 import type { CredentialFacts } from './settings.js';
@@ -15,7 +15,7 @@ interface VerificationBase {
 /** A request that has proven everything its requirement asks for. */
 export interface AcceptedVerification extends VerificationBase {
   readonly accepted: true;
-  readonly context: VerifiedTrust;
+  readonly context: VerifiedContext;
   /** Whether a server challenge was checked. */
   readonly challenged: boolean;
   readonly credentialHash: string | undefined;

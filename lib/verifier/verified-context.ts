@@ -1,6 +1,6 @@
 import type { AppInstance, BoundSession } from '../bindings/binding.types.js';
 import type { Appraisal } from '../trust/appraisal.types.js';
-import type { VerifiedTrust } from '../trust/trust-context.js';
+import { VerifiedContext } from '../trust/trust-context.js';
 import type { AuthenticToken } from './steps.types.js';
 
 /** What a handler may know of an accepted request. */
@@ -10,9 +10,8 @@ export function makeContext(
   instance: AppInstance,
   session: BoundSession | undefined,
   appraisal: Appraisal,
-): VerifiedTrust {
-  return Object.freeze({
-    verified: true as const,
+): VerifiedContext {
+  return new VerifiedContext({
     decision,
     instance: {
       id: instance.id,
@@ -23,7 +22,6 @@ export function makeContext(
       format: instance.format,
     },
     session: session && { id: session.id, subject: session.subject, expiresAt: session.expiresAt },
-    subject: session?.subject,
     proof,
     evidence: claims.rt,
     flags: appraisal.flags,

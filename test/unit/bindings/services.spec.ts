@@ -5,7 +5,7 @@ import { TabSessions, type SessionServiceSettings } from '../../../lib/bindings/
 import type { TabErrorCode } from '../../../lib/errors/codes.js';
 import { TabError } from '../../../lib/errors/tab-error.js';
 import { TabException } from '../../../lib/errors/tab-exception.js';
-import { markProvenance, type TrustContext } from '../../../lib/trust/trust-context.js';
+import { markProvenance, UnverifiedContext, type TrustContext } from '../../../lib/trust/trust-context.js';
 import { sessionRefusal } from '../../../lib/verifier/decision-record.js';
 import {
   aKey,
@@ -129,7 +129,7 @@ describe('TabSessions.bind', () => {
 
   it('refuses an unverified context, in monitor mode too, with the code of the request', async () => {
     const { sessions, headers } = await setUp();
-    const context: TrustContext = { verified: false, code: 'bad_signature', decision: 'id' };
+    const context = new UnverifiedContext('bad_signature', 'id');
     markProvenance(context, {
       challenged: true,
       credentialHash: undefined,
