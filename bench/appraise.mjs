@@ -26,7 +26,11 @@ const resolver = new RequirementResolver(
 const ref = { controller: Accounts, handler: Accounts.prototype.transfer };
 
 const input = (found, clear) => ({
-  claims: { iat: NOW, app: { id: 'com.example.bank', ver: '3.4.5' }, rt: { at: NOW - 10, found, clear, sdk: 'bench/1' } },
+  claims: {
+    iat: NOW,
+    app: { id: 'com.example.bank', ver: '3.4.5' },
+    rt: { at: NOW - 10, found, clear, sdk: 'bench/1' },
+  },
   app: { minVersion: '1.0.0', probes: PROBES },
   instance: {
     id: 'i',
@@ -44,7 +48,10 @@ const input = (found, clear) => ({
 
 const clean = input([], PROBES);
 const flagged = input(['vpn'], PROBES);
-const wide = input(['vpn'], THREATS.filter((name) => name !== 'vpn'));
+const wide = input(
+  ['vpn'],
+  THREATS.filter((name) => name !== 'vpn'),
+);
 const blocked = { ...clean, blockedVersions: ['<3.2.0', '3.3.x'] };
 
 /** Under 3 µs is asked of resolving and appraising together. */

@@ -62,7 +62,13 @@ async function application() {
 
 async function enrol(bindings) {
   const at = Math.floor(Date.now() / 1000);
-  const attestation = { assurance: 'none', format: 'none', attestedAt: at, attestationExpiresAt: at, attestationClaims: {} };
+  const attestation = {
+    assurance: 'none',
+    format: 'none',
+    attestedAt: at,
+    attestationExpiresAt: at,
+    attestationClaims: {},
+  };
   const status = { status: 'active', statusReason: null, statusAt: at, suspendedBy: [] };
   const key = { algorithm: 'ES256', publicKey: { kty, crv, x, y } };
   const app = { appId: APP.id, appVersion: APP.ver, platform: 'android' };
@@ -78,7 +84,14 @@ function freshToken(nonce, withSession) {
   const header = b64u(JSON.stringify({ typ: 'tab+jwt', alg: 'ES256', kid: INSTANCE }));
   const session = withSession ? { sid: SESSION, ath: sha(CREDENTIAL) } : {};
   const rt = { at: iat, found: [], clear: PROBES, sdk: 'bench/1' };
-  const claims = { jti: String(counter++).padStart(22, '0'), iat, nonce, htm: 'GET', htu: `${ORIGIN}/accounts`, ...session };
+  const claims = {
+    jti: String(counter++).padStart(22, '0'),
+    iat,
+    nonce,
+    htm: 'GET',
+    htu: `${ORIGIN}/accounts`,
+    ...session,
+  };
   const input = `${header}.${b64u(JSON.stringify({ ...claims, app: APP, rt }))}`;
   return `${input}.${b64u(sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' }))}`;
 }
@@ -86,7 +99,15 @@ function freshToken(nonce, withSession) {
 /** What Express hands a guard, as far as the guard looks. */
 function exchange(nonce, withSession) {
   const authorization = withSession ? ['Authorization', `Bearer ${CREDENTIAL}`] : [];
-  const rawHeaders = ['Host', 'localhost:3000', 'Accept', '*/*', ...authorization, 'TAB-Token', freshToken(nonce, withSession)];
+  const rawHeaders = [
+    'Host',
+    'localhost:3000',
+    'Accept',
+    '*/*',
+    ...authorization,
+    'TAB-Token',
+    freshToken(nonce, withSession),
+  ];
   const request = { method: 'GET', url: '/accounts', originalUrl: '/accounts', host: 'localhost:3000', rawHeaders };
   const headers = new Map();
   const reply = { setHeader: (name, value) => headers.set(name.toLowerCase(), value) };
@@ -122,10 +143,16 @@ async function stageBatch(times, { runtime, verifierParts, requirement, items })
   const now = Math.floor(Date.now() / 1000);
   await timed(times, 'header', items, (item) => (item.tab = tabRequestOf(item.request)));
   await timed(times, 'parse', items, (item) => (item.parsed = parseStep(item.tab, runtime.algorithms, false)));
-  await timed(times, 'bind', items, (item) => (item.bound = bindStep(item.parsed, item.tab, requirement, runtime, now)));
+  await timed(
+    times,
+    'bind',
+    items,
+    (item) => (item.bound = bindStep(item.parsed, item.tab, requirement, runtime, now)),
+  );
   await timed(times, 'key', items, (item) => (item.key = keys.get(item.parsed.header.kid)));
   await timed(times, 'signature', items, ({ parsed: { compact }, key }) => {
-    if (!verify('sha256', compact.signingInput, key.key, p1363ToDer(compact.signature))) throw new Error('not verified');
+    if (!verify('sha256', compact.signingInput, key.key, p1363ToDer(compact.signature)))
+      throw new Error('not verified');
   });
   for (const item of items) item.authentic = { instanceId: INSTANCE, claims: item.parsed.claims, proof: 'signature' };
   await timed(times, 'state', items, async (item) => {
@@ -136,7 +163,7 @@ async function stageBatch(times, { runtime, verifierParts, requirement, items })
     item.session = await checkSession(check, requirement);
   });
   await timed(times, 'claim', items, async (item) => {
-    await checkClaim(startClaim(item.authentic, item.bound, requirement, runtime, { now, claims: new Map() }));
+    checkClaim(await startClaim(item.authentic, item.bound, requirement, runtime, { now }));
   });
   await timed(times, 'appraise', items, async (item) => {
     const step = { ...item, request: item.tab, requirement, decision: 'd', now };

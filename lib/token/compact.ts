@@ -20,10 +20,10 @@ function malformed(detail: string): TabError {
 
 /** Ensures that there is exactly one token, of a size and alphabet that a token can have. */
 export function takeToken(values: readonly string[]): string {
-  const [token, ...more] = values;
-  if (token === undefined || (token === '' && more.length === 0))
+  const [token] = values;
+  if (token === undefined || (token === '' && values.length === 1))
     throw new TabError('missing_token', 'no TAB-Token header');
-  if (more.length > 0) throw malformed('more than one TAB-Token header');
+  if (values.length > 1) throw malformed('more than one TAB-Token header');
   if (token.length > TOKEN_MAX_BYTES) throw malformed(`token longer than ${TOKEN_MAX_BYTES} octets`);
   if (!TOKEN_CHARACTERS.test(token)) throw malformed('character outside the token alphabet');
   return token;

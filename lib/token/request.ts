@@ -20,27 +20,40 @@ export interface TabRequest {
 
 const NO_VALUES: readonly string[] = [];
 
-/** Header fields with every occurrence kept: a map of first, last or joined values hides duplicates. */
+/**
+ * Header fields with every occurrence kept: a map of first, last or joined values hides duplicates. They are looked through
+ * when one is asked for: a request is asked for a handful, and is not worth a map of all.
+ */
 export class HeaderFields {
-  readonly #values = new Map<string, string[]>();
+  readonly #raw: readonly string[];
 
-  /** @param raw names and values in turn, as in `IncomingMessage.rawHeaders` */
+  /** @param raw names and values in turn, as in `IncomingMessage.rawHeaders`; not changed afterwards */
   constructor(raw: readonly string[]) {
-    for (let i = 0; i + 1 < raw.length; i += 2) {
-      const name = (raw[i] as string).toLowerCase();
-      const values = this.#values.get(name);
-      if (values === undefined) this.#values.set(name, [raw[i + 1] as string]);
-      else values.push(raw[i + 1] as string);
-    }
+    this.#raw = raw;
   }
 
   /** All values of the field with this lower-case name, in the order received. */
   values(name: string): readonly string[] {
-    return this.#values.get(name) ?? NO_VALUES;
+    let values: string[] | undefined;
+    for (let at = this.#next(name, 0); at !== -1; at = this.#next(name, at + 2)) {
+      if (values === undefined) values = [this.#raw[at + 1] as string];
+      else values.push(this.#raw[at + 1] as string);
+    }
+    return values ?? NO_VALUES;
   }
 
   /** Whether the field occurs at all. */
   has(name: string): boolean {
-    return this.#values.has(name);
+    return this.#next(name, 0) !== -1;
+  }
+
+  /** Where the field is next, from an even index on; -1 when it is no more. */
+  #next(name: string, from: number): number {
+    const raw = this.#raw;
+    for (let at = from; at + 1 < raw.length; at += 2) {
+      const candidate = raw[at] as string;
+      if (candidate === name || (candidate.length === name.length && candidate.toLowerCase() === name)) return at;
+    }
+    return -1;
   }
 }

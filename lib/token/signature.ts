@@ -43,14 +43,20 @@ export class SignatureVerifier {
     if (this.#mode === 'auto' && this.#inFlight <= CALM) this.#pooled = false;
   }
 
-  /** Ensures that `signature` over `input` is by `instanceKey`. @throws TabError `bad_signature` */
-  async check(instanceKey: InstanceKey, input: Uint8Array, signature: Uint8Array): Promise<void> {
+  /**
+   * Ensures that `signature` over `input` is by `instanceKey`. A promise only where the pool verifies.
+   *
+   * @throws TabError `bad_signature`
+   */
+  check(instanceKey: InstanceKey, input: Uint8Array, signature: Uint8Array): void | Promise<void> {
     // A lone request is answered soonest on this thread; several at once share the cores through the pool.
-    const valid = this.#pooled
-      ? await verifyPooled(instanceKey, input, signature)
-      : verifySignature(instanceKey, input, signature);
-    if (!valid) throw new TabError('bad_signature', 'signature does not verify');
+    if (this.#pooled) return verifyPooled(instanceKey, input, signature).then(ensureValid);
+    ensureValid(verifySignature(instanceKey, input, signature));
   }
+}
+
+function ensureValid(valid: boolean): void {
+  if (!valid) throw new TabError('bad_signature', 'signature does not verify');
 }
 
 interface VerifyArguments {

@@ -52,28 +52,41 @@ async function askRules(step: AppraiseStep, appraisal: Appraisal, timeout: numbe
 }
 
 /**
- * Step 5: policy, and what follows when the runtime broke trust. In monitor mode a breach has no consequence.
+ * Step 5: policy, and what follows when the runtime broke trust. In monitor mode a breach has no consequence. A promise only
+ * where rules of the application are asked, or something follows.
  *
  * @throws TabError
  */
-export async function appraiseStep(
+export function appraiseStep(
   step: AppraiseStep,
   settings: VerifierSettings,
   breaches: BreachResponder,
   proven: Proven,
-): Promise<Appraisal> {
-  const { authentic, claim, decision, instance, now, requirement, session } = step;
-  const app = settings.apps.get(instance.appId);
+): Appraisal | Promise<Appraisal> {
+  const app = settings.apps.get(step.instance.appId);
   if (app === undefined) throw new TabError('insufficient_trust', 'app is no longer registered');
+  const refuse = (error: unknown): Promise<never> => refuseAppraisal(error, step, app, breaches, proven);
   try {
-    return await judge(step, app, settings.storeTimeout);
+    const judging = judge(step, app, settings.storeTimeout);
+    return judging instanceof Promise ? judging.catch(refuse) : judging;
   } catch (error) {
-    if (error instanceof TabError && error.reason === 'breach' && requirement.mode === 'enforce') {
-      const facts = { authentic, app, instance, session, requirement, decision, error, now };
-      await breaches.respond(facts, claim, (action) => (proven.action = action));
-    }
-    throw error;
+    return refuse(error);
   }
+}
+
+/** Does what a breach calls for, and refuses. */
+async function refuseAppraisal(
+  error: unknown,
+  { authentic, claim, decision, instance, now, requirement, session }: AppraiseStep,
+  app: RegisteredApp,
+  breaches: BreachResponder,
+  proven: Proven,
+): Promise<never> {
+  if (error instanceof TabError && error.reason === 'breach' && requirement.mode === 'enforce') {
+    const facts = { authentic, app, instance, session, requirement, decision, error, now };
+    await breaches.respond(facts, claim, (action) => (proven.action = action));
+  }
+  throw error;
 }
 
 /**

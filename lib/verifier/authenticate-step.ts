@@ -2,6 +2,7 @@ import type { Bindings } from '../bindings/binding.types.js';
 import { callStore } from '../bindings/store-call.js';
 import { TabError } from '../errors/tab-error.js';
 import { PROOF_KEY_ALGORITHM } from '../token/proof-key-id.js';
+import type { InstanceKey } from '../token/signature.js';
 import type { KeyRing } from './key-ring.js';
 import { proofKeyStep } from './proof-key-step.js';
 import type { VerifierSettings } from './settings.js';
@@ -18,27 +19,37 @@ export function loadBindings(
 }
 
 /**
- * Step 3: the instance's key, its algorithm, the signature; or the MAC of a proof key. Writes to no store.
+ * Step 3: the instance's key, its algorithm, the signature; or the MAC of a proof key. Writes to no store. A promise only where
+ * the key has to be read first, or the pool verifies.
  *
  * @param now seconds since the epoch
  */
-export async function authenticateStep(
+export function authenticateStep(
   bound: BoundToken,
   settings: VerifierSettings,
   keys: KeyRing,
   now: number,
-): Promise<AuthenticToken> {
-  const { header, claims, compact } = bound.parsed;
+): AuthenticToken | Promise<AuthenticToken> {
+  const { header, claims } = bound.parsed;
   if (header.alg === PROOF_KEY_ALGORITHM) return proofKeyStep(bound, header, settings, now);
-  let key = keys.get(header.kid);
-  let preloaded: Bindings | undefined;
+  const key = keys.get(header.kid);
   // An RSA key may have been deleted and enrolled again for another algorithm since it was kept.
-  if (key === undefined || key.alg !== header.alg) {
-    preloaded = await loadBindings(settings, header.kid, sessionIdOf(claims));
-    if (preloaded.instance === undefined) throw new TabError('unknown_instance', 'instance is not enrolled');
-    key = keys.add(preloaded.instance);
-  }
+  if (key !== undefined && key.alg === header.alg) return checkSignature(bound, key, settings, undefined);
+  return loadBindings(settings, header.kid, sessionIdOf(claims)).then((loaded) => {
+    if (loaded.instance === undefined) throw new TabError('unknown_instance', 'instance is not enrolled');
+    return checkSignature(bound, keys.add(loaded.instance), settings, loaded);
+  });
+}
+
+function checkSignature(
+  { parsed: { header, claims, compact } }: BoundToken,
+  key: InstanceKey,
+  { signatures }: VerifierSettings,
+  preloaded: Bindings | undefined,
+): AuthenticToken | Promise<AuthenticToken> {
+  // Ensures that nobody but the enrolment decides by which algorithm a key is used.
   if (key.alg !== header.alg) throw new TabError('unsupported_alg', 'alg is not that of the enrolled key');
-  await settings.signatures.check(key, compact.signingInput, compact.signature);
-  return { instanceId: header.kid, claims, proof: 'signature', preloaded };
+  const authentic: AuthenticToken = { instanceId: header.kid, claims, proof: 'signature', preloaded };
+  const checking = signatures.check(key, compact.signingInput, compact.signature);
+  return checking === undefined ? authentic : checking.then(() => authentic);
 }

@@ -19,10 +19,11 @@ interface ProvenClaim {
 
 /** Claims one key, once for the request, however many guards ask. */
 function claimOnce(wanted: ProvenClaim, settings: VerifierSettings, run: VerificationRun): Promise<boolean> {
-  let claim = run.claims.get(wanted.key);
+  const claims = (run.claims ??= new Map<string, Promise<boolean>>());
+  let claim = claims.get(wanted.key);
   if (claim === undefined) {
     claim = claimWithinQuota(wanted, settings, run.now);
-    run.claims.set(wanted.key, claim);
+    claims.set(wanted.key, claim);
   }
   return claim;
 }
@@ -80,8 +81,7 @@ export function startClaim(...args: Parameters<typeof spend>): Promise<ClaimOutc
 }
 
 /** Ensures that this token is presented for the first time, anywhere. */
-export async function checkClaim(claim: Promise<ClaimOutcome>): Promise<void> {
-  const outcome = await claim;
+export function checkClaim(outcome: ClaimOutcome): void {
   if (outcome === 'challenge_spent') throw new TabError('use_tab_nonce', 'challenge is spent', { reason: 'spent' });
   if (outcome !== 'won') throw new TabError('replayed_token', 'jti is spent', { reason: 'spent' });
 }

@@ -49,18 +49,19 @@ export class TabVerifier {
    */
   verify(request: TabRequest, requirement: TrustRequirement, options: VerifyOptions = {}): Promise<Verification> {
     const run = this.#runOf(request);
-    let verification = run.verifications.get(requirement);
-    if (verification === undefined) {
-      verification = this.#verify(request, requirement, run, options);
-      run.verifications.set(requirement, verification);
-    }
+    if (run.first?.requirement === requirement) return run.first.verification;
+    let verification = run.others?.get(requirement);
+    if (verification !== undefined) return verification;
+    verification = this.#verify(request, requirement, run, options);
+    if (run.first === undefined) run.first = { requirement, verification };
+    else (run.others ??= new Map()).set(requirement, verification);
     return verification;
   }
 
   #runOf(request: TabRequest): VerificationRun {
     let run = this.#runs.get(request);
     if (run === undefined) {
-      run = { now: secondsOf(this.#settings.clock), claims: new Map(), verifications: new Map() };
+      run = { now: secondsOf(this.#settings.clock) };
       this.#runs.set(request, run);
     }
     return run;
@@ -132,8 +133,8 @@ export class TabVerifier {
   ): Promise<Pick<AcceptedVerification, 'context' | 'challenged' | 'credentialHash'>> {
     run.parsed ??= parseStep(request, this.#settings.algorithms, this.#settings.proofKeys !== undefined);
     const bound = bindStep(run.parsed, request, requirement, this.#settings, run.now);
-    run.authentic ??= authenticateStep(bound, this.#settings, this.#keys, run.now);
-    const authentic = await run.authentic;
+    const authenticating = (run.authentic ??= authenticateStep(bound, this.#settings, this.#keys, run.now));
+    const authentic = authenticating instanceof Promise ? await authenticating : authenticating;
     proven.authentic = authentic;
     proven.challengePastHalfLife = bound.challenge !== undefined && isPastHalfLife(bound.challenge, run.now);
     checkContentHash(authentic.claims, request);
@@ -142,12 +143,13 @@ export class TabVerifier {
     proven.sessionId = session?.id;
     proven.subject = session?.subject;
     const step = { request, authentic, instance, bindings, session, requirement, claim, decision, now: run.now };
-    const appraisal = unappraised
+    const appraising = unappraised
       ? withoutAppraisal(authentic, instance, requirement, run.now)
-      : await appraiseStep(step, this.#settings, this.#breaches, proven);
+      : appraiseStep(step, this.#settings, this.#breaches, proven);
+    const appraisal = appraising instanceof Promise ? await appraising : appraising;
     proven.flags = appraisal.flags;
     proven.watched = appraisal.watched;
-    await checkClaim(claim);
+    checkClaim(await claim);
     // Once for the request, however many guards ask: a counter can be raised to one value only once.
     if (requirement.assertion && !unappraised)
       await (run.assertion ??= assertionStep(request, instance, this.#settings));

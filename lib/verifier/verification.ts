@@ -40,17 +40,26 @@ export interface VerifyOptions {
   readonly unappraised?: boolean;
 }
 
+/** A requirement, and what came of it. */
+export interface JudgedRequirement {
+  readonly requirement: TrustRequirement;
+  readonly verification: Promise<Verification>;
+}
+
 /** What is done once for a request, however many guards look at it. */
 export interface VerificationRun {
   /** Seconds since the epoch, the same for all guards of the request. */
   readonly now: number;
   parsed?: ParsedToken;
-  authentic?: Promise<AuthenticToken>;
+  authentic?: AuthenticToken | Promise<AuthenticToken>;
   bindings?: Promise<Bindings>;
   facts?: Promise<CredentialFacts | undefined>;
   assertion?: Promise<void>;
-  readonly claims: Map<string, Promise<boolean>>;
-  readonly verifications: Map<TrustRequirement, Promise<Verification>>;
+  /** By key; made by the first claim. */
+  claims?: Map<string, Promise<boolean>>;
+  /** The first requirement, which most requests have no other beside, and what came of it. */
+  first?: JudgedRequirement;
+  others?: Map<TrustRequirement, Promise<Verification>>;
 }
 
 /** What has been proven so far; it goes into the decision record even when a later step refuses. */
