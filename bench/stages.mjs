@@ -17,6 +17,7 @@ import { bindStep } from '../dist/verifier/bind-step.js';
 import { checkClaim, startClaim } from '../dist/verifier/claim-step.js';
 import { newDecisionId, recordDecision } from '../dist/verifier/decision-record.js';
 import { KeyRing } from '../dist/verifier/key-ring.js';
+import { KnownHeaders } from '../dist/verifier/known-headers.js';
 import { parseStep } from '../dist/verifier/parse-step.js';
 import { checkInstance, checkSession } from '../dist/verifier/state-step.js';
 import { makeContext } from '../dist/verifier/verified-context.js';
@@ -139,10 +140,10 @@ async function timed(times, name, items, step) {
 
 /** Each step on what the one before left. */
 async function stageBatch(times, { runtime, verifierParts, requirement, items }) {
-  const { keys, record, breaches } = verifierParts;
+  const { keys, headers, record, breaches } = verifierParts;
   const now = Math.floor(Date.now() / 1000);
   await timed(times, 'header', items, (item) => (item.tab = tabRequestOf(item.request)));
-  await timed(times, 'parse', items, (item) => (item.parsed = parseStep(item.tab, runtime.algorithms, false)));
+  await timed(times, 'parse', items, (item) => (item.parsed = parseStep(item.tab, runtime.algorithms, false, headers)));
   await timed(
     times,
     'bind',
@@ -189,8 +190,9 @@ async function breakdown(app, controller, withSession) {
   const requirement = app.get(RequirementResolver).resolve({ controller, handler: controller.prototype.list });
   const keys = new KeyRing(10);
   const decisions = app.get(TabDecisions);
-  const verifierParts = { keys, record: (decision) => decisions.record(decision), breaches: undefined };
-  await prime(runtime, keys, requirement, withSession);
+  const headers = new KnownHeaders(10);
+  const verifierParts = { keys, headers, record: (decision) => decisions.record(decision), breaches: undefined };
+  await prime(runtime, { keys, headers }, requirement, withSession);
   const times = {};
   for (let round = -WARM_UP; round < ROUNDS; round += 1) {
     const nonce = runtime.challenges.issue('request', Math.floor(Date.now() / 1000), INSTANCE);
@@ -206,10 +208,12 @@ async function breakdown(app, controller, withSession) {
   return times;
 }
 
-async function prime(runtime, keys, requirement, withSession) {
+async function prime(runtime, { keys, headers }, requirement, withSession) {
   const now = Math.floor(Date.now() / 1000);
   const tab = tabRequestOf(exchange(runtime.challenges.issue('request', now, INSTANCE), withSession).request);
-  const bound = bindStep(parseStep(tab, runtime.algorithms, false), tab, requirement, runtime, now);
+  const parsed = parseStep(tab, runtime.algorithms, false, headers);
+  headers.keep(parsed);
+  const bound = bindStep(parsed, tab, requirement, runtime, now);
   await authenticateStep(bound, runtime, keys, now);
 }
 

@@ -46,10 +46,13 @@ function caseOf(name, adapter, store = 'memory') {
   return { title, adapter, store, ...GUARDS[name] };
 }
 
-/** All cases on both adapters, those of other stores at the end. @param {readonly string[]} stores beside memory */
-export function casesOf(stores = STORES) {
+/** The cases of the quick form. */
+export const QUICK = ['bare', ...Object.keys(OF_BARE), ...Object.keys(TIMES_PEER)];
+
+/** Cases on both adapters, those of other stores at the end. @param {readonly string[]} stores beside memory */
+export function casesOf(stores = STORES, titles = Object.keys(GUARDS)) {
   return ADAPTERS.flatMap((adapter) => [
-    ...Object.keys(GUARDS).map((name) => caseOf(name, adapter)),
+    ...titles.map((name) => caseOf(name, adapter)),
     ...stores.map((store) => caseOf(OURS, adapter, store)),
   ]);
 }

@@ -3,13 +3,17 @@ import { decodeBase64url } from './base64url.js';
 import { TOKEN_MAX_BYTES } from './claims.types.js';
 import { parseJsonObject, type JsonObject } from './json.js';
 
-/** A JWS in compact form, taken apart and not yet trusted in any way (RFC 7515 section 7.1). */
-export interface CompactToken {
-  readonly header: JsonObject;
-  readonly payload: JsonObject;
+/** A signature and what it is of. */
+export interface SignedOctets {
   readonly signature: Buffer;
   /** The octets that were signed: first and second segment with the dot, ASCII. */
   readonly signingInput: Buffer;
+}
+
+/** A JWS in compact form, taken apart and not yet trusted in any way (RFC 7515 section 7.1). */
+export interface CompactToken extends SignedOctets {
+  readonly header: JsonObject;
+  readonly payload: JsonObject;
 }
 
 const TOKEN_CHARACTERS = /^[A-Za-z0-9_.-]+$/;
@@ -29,7 +33,8 @@ export function takeToken(values: readonly string[]): string {
   return token;
 }
 
-function decodeObject(segment: string, name: string): JsonObject {
+/** Decodes a segment that is a JSON object; `name` is for the error. */
+export function decodeObject(segment: string, name: string): JsonObject {
   const octets = decodeBase64url(segment);
   if (octets === undefined) throw malformed(`${name} is not canonical base64url`);
   const object = parseJsonObject(octets);
@@ -37,17 +42,25 @@ function decodeObject(segment: string, name: string): JsonObject {
   return object;
 }
 
-/** Takes a compact JWS apart: three canonical segments, of which two are JSON objects. */
-export function parseCompact(token: string): CompactToken {
+/** A JWS in compact form, of which only the signature has been decoded. */
+export interface CompactSegments extends SignedOctets {
+  readonly header: string;
+  readonly payload: string;
+}
+
+/** Takes a compact JWS apart: three segments, of which the last is canonical. */
+export function splitCompact(token: string): CompactSegments {
   const segments = token.split('.', 4);
   const [header, payload, signature] = segments;
   if (segments.length !== 3 || !header || !payload || !signature) throw malformed('not a JWS of three segments');
   const signatureOctets = decodeBase64url(signature);
   if (signatureOctets === undefined) throw malformed('signature is not canonical base64url');
-  return {
-    header: decodeObject(header, 'header'),
-    payload: decodeObject(payload, 'payload'),
-    signature: signatureOctets,
-    signingInput: Buffer.from(token.slice(0, header.length + payload.length + 1), 'latin1'),
-  };
+  const signingInput = Buffer.from(token.slice(0, header.length + payload.length + 1), 'latin1');
+  return { header, payload, signature: signatureOctets, signingInput };
+}
+
+/** Takes a compact JWS apart: three canonical segments, of which two are JSON objects. */
+export function parseCompact(token: string): CompactToken {
+  const { header, payload, ...octets } = splitCompact(token);
+  return { header: decodeObject(header, 'header'), payload: decodeObject(payload, 'payload'), ...octets };
 }

@@ -1,7 +1,7 @@
 import type { Bindings } from '../bindings/binding.types.js';
 import type { AuthenticChallenge } from '../token/challenge.js';
 import type { TabClaims } from '../token/claims.types.js';
-import type { CompactToken } from '../token/compact.js';
+import type { SignedOctets } from '../token/compact.js';
 import type { RequestCredential } from '../token/credential.js';
 import type { TokenHeader } from '../token/header.js';
 import type { Origin } from '../token/origins.js';
@@ -14,9 +14,11 @@ import type { TokenProof } from '../token/proof-key-id.js';
 
 /** After step 1: well-formed, and nothing more. */
 export interface ParsedToken {
-  readonly compact: CompactToken;
+  readonly compact: SignedOctets;
   readonly header: TokenHeader;
   readonly claims: TabClaims;
+  /** The text of the header, if it was not known. */
+  readonly newHeader: string | undefined;
 }
 
 /** What step 2 finds out about the request that a token claims to be for. */

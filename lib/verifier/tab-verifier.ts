@@ -17,6 +17,7 @@ import { BreachResponder } from './breach.js';
 import { checkClaim, startClaim } from './claim-step.js';
 import { recordDecision, newDecisionId } from './decision-record.js';
 import { KeyRing } from './key-ring.js';
+import { KnownHeaders } from './known-headers.js';
 import { parseStep } from './parse-step.js';
 import type { CredentialFacts, VerifierSettings } from './settings.js';
 import { checkInstance, checkSession, sessionIdOf } from './state-step.js';
@@ -32,6 +33,7 @@ export class TabVerifier {
   readonly #settings: VerifierSettings;
   readonly #onDecision: (decision: TrustDecision) => void;
   readonly #keys: KeyRing;
+  readonly #headers: KnownHeaders;
   readonly #breaches: BreachResponder;
   readonly #runs = new Attachment<TabRequest, VerificationRun>();
 
@@ -40,6 +42,7 @@ export class TabVerifier {
     this.#settings = settings;
     this.#onDecision = onDecision;
     this.#keys = new KeyRing(settings.keyCacheSize);
+    this.#headers = new KnownHeaders(settings.keyCacheSize);
     this.#breaches = new BreachResponder(settings);
   }
 
@@ -131,10 +134,12 @@ export class TabVerifier {
     decision: string,
     unappraised: boolean,
   ): Promise<Pick<AcceptedVerification, 'context' | 'challenged' | 'credentialHash'>> {
-    run.parsed ??= parseStep(request, this.#settings.algorithms, this.#settings.proofKeys !== undefined);
+    const { algorithms, proofKeys } = this.#settings;
+    run.parsed ??= parseStep(request, algorithms, proofKeys !== undefined, this.#headers);
     const bound = bindStep(run.parsed, request, requirement, this.#settings, run.now);
     const authenticating = (run.authentic ??= authenticateStep(bound, this.#settings, this.#keys, run.now));
     const authentic = authenticating instanceof Promise ? await authenticating : authenticating;
+    this.#headers.keep(run.parsed);
     proven.authentic = authentic;
     proven.challengePastHalfLife = bound.challenge !== undefined && isPastHalfLife(bound.challenge, run.now);
     checkContentHash(authentic.claims, request);
