@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { Attachment } from '../../../lib/token/attachment.js';
+
+describe('an attachment', () => {
+  it('belongs to one object: neither to a copy of it nor to what inherits from it', () => {
+    const attachment = new Attachment<object, string>();
+    const owner = { url: '/' };
+    attachment.set(owner, 'verified');
+    expect(attachment.get(owner)).toBe('verified');
+    const copies = [{ ...owner }, Object.assign({}, owner), Object.create(owner) as object, new Proxy(owner, {})];
+    expect(copies.map((copy) => attachment.get(copy))).toEqual([undefined, undefined, undefined, undefined]);
+  });
+
+  it('of one kind is none of another', () => {
+    const [one, other] = [new Attachment<object, string>(), new Attachment<object, string>()];
+    const owner = {};
+    one.set(owner, 'one');
+    expect(other.get(owner)).toBeUndefined();
+  });
+
+  it.each([
+    ['frozen', Object.freeze({})],
+    ['sealed', Object.seal({})],
+  ])('can be had by a %s object', (_, owner) => {
+    const attachment = new Attachment<object, string>();
+    attachment.set(owner, 'value');
+    expect([attachment.get(owner), attachment.get({})]).toEqual(['value', undefined]);
+  });
+
+  it('shows in nothing that goes by names', () => {
+    const owner = { url: '/' };
+    new Attachment<object, string>().set(owner, 'value');
+    expect([JSON.stringify(owner), Object.keys(owner)]).toEqual(['{"url":"/"}', ['url']]);
+  });
+});
