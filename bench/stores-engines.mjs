@@ -9,9 +9,11 @@ import { join } from 'node:path';
 
 /** Rows of one filling statement. */
 const FILL = 100_000;
-/** Seconds of expiry over which live rows are spread: what a token is kept for, and a minute. Claims go into the last one. */
+/** Seconds of expiry over which live rows are spread: what a token is kept for, and a minute. */
 const SPREAD = 240;
 const MINUTE = 60;
+/** Claims go into the last seconds of it: a token is presented as soon as it is made, and kept for a constant time from then. */
+const NEWEST = 5;
 
 const address = (name, port) => ({
   host: process.env[`TAB_${name}_HOST`] ?? '127.0.0.1',
@@ -233,9 +235,9 @@ async function openMemory() {
   };
 }
 
-/** A time at which claims that are made now expire: in the last minute of the rows. */
+/** A time at which claims that are made now expire. */
 function expiryFrom(first) {
-  return first + SPREAD - MINUTE + Math.floor(Math.random() * MINUTE);
+  return first + SPREAD - 1 - Math.floor(Math.random() * NEWEST);
 }
 
 /** New random keys, cheaply. */
