@@ -1,3 +1,4 @@
+import { DeadlineQueue } from './deadline-queue.js';
 import { TabError } from './tab-error.js';
 
 /** Seconds that a client is asked to wait after a store failed. */
@@ -8,11 +9,20 @@ export function unavailable(what: string, cause?: unknown): TabError {
   return new TabError('store_unavailable', `${what} failed`, { cause, hints: { retryAfter: RETRY_AFTER } });
 }
 
+/** A queue for each time. Few: times come from settings. */
+const queues = new Map<number, DeadlineQueue>();
+
+function queueOf(timeout: number): DeadlineQueue {
+  let queue = queues.get(timeout);
+  if (queue === undefined) queues.set(timeout, (queue = new DeadlineQueue(timeout)));
+  return queue;
+}
+
 /**
  * Waits for work that others do, for a bounded time. Its own failures pass through as they are.
  *
  * @param what how the log names the work
- * @param timeout milliseconds
+ * @param timeout milliseconds; one of few
  * @param failure turns a failure of the work into what is thrown
  * @throws TabError `store_unavailable` when there is no answer in time
  */
@@ -31,14 +41,19 @@ export function withDeadline<T>(
       return reject(failure(error));
     }
     if (!isThenable(running)) return resolve(running);
-    const timer = setTimeout(() => reject(unavailable(`${what} (no answer within ${timeout} ms)`)), timeout);
+    const queue = queueOf(timeout);
+    let isLate = false;
+    const waiting = queue.add(() => {
+      isLate = true;
+      reject(unavailable(`${what} (no answer within ${timeout} ms)`));
+    });
     running.then(
       (value) => {
-        clearTimeout(timer);
+        if (!isLate) queue.remove(waiting);
         resolve(value);
       },
       (error: unknown) => {
-        clearTimeout(timer);
+        if (!isLate) queue.remove(waiting);
         reject(failure(error));
       },
     );

@@ -1,4 +1,5 @@
 import { verify, type KeyObject, type VerifyKeyObjectInput } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { TabError } from '../errors/tab-error.js';
 import { SIGNATURE_ALGORITHMS } from './algorithms.js';
 import type { TabAlgorithm } from './claims.types.js';
@@ -14,34 +15,58 @@ export interface InstanceKey {
 export type SignatureMode = 'auto' | 'sync' | 'pool';
 
 /**
- * `auto` takes to the pool when this many requests are under way, and back to this thread when they are down to `CALM`. The
- * distance keeps it from changing its mind with every request: a pool that is used now and then is slower than either.
+ * `auto` takes to the pool when this many requests are there at once, and back to this thread when there are no more than
+ * `CALM`. The distance keeps it from changing its mind with every request: a pool that is used now and then is slower than
+ * either.
  */
 const BUSY = 4;
 const CALM = 1;
 
 /** Verifies JWS signatures (RFC 7515 section 5.2) with `node:crypto`. */
 export class SignatureVerifier {
-  readonly #mode: SignatureMode;
-  #inFlight = 0;
+  readonly #isAuto: boolean;
+  #underWay = 0;
+  /** Requests that have ended in this turn of the event loop. */
+  #endedInTurn = 0;
   #pooled: boolean;
 
-  constructor(mode: SignatureMode) {
-    this.#mode = mode;
+  /** @param cores processor cores of this process: the pool of a single one only takes turns with this thread */
+  constructor(mode: SignatureMode, cores = availableParallelism()) {
+    this.#isAuto = mode === 'auto' && cores > 1;
     this.#pooled = mode === 'pool';
   }
 
-  /** Says that a request has begun; `auto` goes by how many are under way. */
+  /** Says that a request has begun; `auto` goes by how many there are. */
   enter(): void {
-    this.#inFlight += 1;
-    if (this.#mode === 'auto' && this.#inFlight >= BUSY) this.#pooled = true;
+    this.#underWay += 1;
+    if (this.#isAuto && this.#present >= BUSY) this.#pooled = true;
   }
 
   /** Says that a request has ended. */
   leave(): void {
-    this.#inFlight -= 1;
-    if (this.#mode === 'auto' && this.#inFlight <= CALM) this.#pooled = false;
+    this.#underWay -= 1;
+    if (!this.#isAuto) return;
+    this.#endedInTurn += 1;
+    if (this.#endedInTurn === 1) setImmediate(this.#onTurn);
+    this.#calm();
   }
+
+  #calm(): void {
+    if (this.#present <= CALM) this.#pooled = false;
+  }
+
+  /**
+   * Requests that are there at once. One that needs nothing but this thread has ended before the next is read from its socket:
+   * how many wait there shows only in how many one turn of the event loop brings.
+   */
+  get #present(): number {
+    return this.#underWay + this.#endedInTurn;
+  }
+
+  readonly #onTurn = (): void => {
+    this.#endedInTurn = 0;
+    this.#calm();
+  };
 
   /**
    * Ensures that `signature` over `input` is by `instanceKey`. A promise only where the pool verifies.

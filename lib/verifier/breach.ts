@@ -95,7 +95,7 @@ export class BreachResponder {
     onAction: (action: BreachAction) => void = () => undefined,
   ): Promise<void> {
     // A claim that failed has not been won; its failure is for its own step, after the policy.
-    if ((await claim.catch(() => undefined)) !== 'won') return;
+    if ((await claim.catch(() => undefined)) !== true) return;
     const action = actionOf(facts);
     await this.#act(action, facts);
     onAction(action);

@@ -7,8 +7,8 @@ import type { VerifierSettings } from './settings.js';
 import type { AuthenticToken, BoundToken } from './steps.types.js';
 import type { VerificationRun } from './verification.js';
 
-/** What came of spending a token. */
-export type ClaimOutcome = 'won' | 'challenge_spent' | 'jti_spent';
+/** What came of spending a token: whether its `jti` was won, or that it did not come to that. */
+export type ClaimOutcome = boolean | 'challenge_spent';
 
 /** One key to claim, and the instance whose signature it comes from. */
 interface ProvenClaim {
@@ -19,13 +19,11 @@ interface ProvenClaim {
 
 /** Claims one key, once for the request, however many guards ask. */
 function claimOnce(wanted: ProvenClaim, settings: VerifierSettings, run: VerificationRun): Promise<boolean> {
-  const claims = (run.claims ??= new Map<string, Promise<boolean>>());
-  let claim = claims.get(wanted.key);
-  if (claim === undefined) {
-    claim = claimWithinQuota(wanted, settings, run.now);
-    claims.set(wanted.key, claim);
-  }
-  return claim;
+  const claims = (run.claims ??= []);
+  for (const { key, won } of claims) if (key === wanted.key) return won;
+  const won = claimWithinQuota(wanted, settings, run.now);
+  claims.push({ key: wanted.key, won });
+  return won;
 }
 
 /** Ensures that one instance does not fill the store; only what may be live counts, so copies of a token use up nothing. */
@@ -54,34 +52,35 @@ async function claimCounted(
  * Spends the token: its `jti`, and on single-use routes the challenge as well. The `jti` is claimed on every route, since
  * the same request may reach handlers of different policies (versions of an API, a deployment under way).
  */
-async function spend(
+function spend(
   { claims, instanceId }: AuthenticToken,
   { challenge }: BoundToken,
   requirement: TrustRequirement,
   settings: VerifierSettings,
   run: VerificationRun,
 ): Promise<ClaimOutcome> {
-  if (requirement.challenge === 'single-use' && challenge !== undefined) {
-    const expiresAt = challenge.expiresAt + CHALLENGE_KEPT;
-    // First, and alone: copies of one token that raced for two keys could win one each, and none would be accepted.
-    const fresh = await claimOnce({ key: challengeClaimKey(challenge.text), expiresAt, instanceId }, settings, run);
-    if (fresh !== true) return 'challenge_spent';
-  }
-  const key = jtiClaimKey(instanceId, claims.jti);
-  const first = await claimOnce({ key, expiresAt: claims.iat + JTI_KEPT, instanceId }, settings, run);
-  return first === true ? 'won' : 'jti_spent';
+  const jti = { key: jtiClaimKey(instanceId, claims.jti), expiresAt: claims.iat + JTI_KEPT, instanceId };
+  if (requirement.challenge !== 'single-use' || challenge === undefined) return claimOnce(jti, settings, run);
+  const key = challengeClaimKey(challenge.text);
+  const fresh = claimOnce({ key, expiresAt: challenge.expiresAt + CHALLENGE_KEPT, instanceId }, settings, run);
+  // First, and alone: copies of one token that raced for two keys could win one each, and none would be accepted.
+  return fresh.then<ClaimOutcome>((won) => (won === true ? claimOnce(jti, settings, run) : 'challenge_spent'));
 }
 
 /** Step 6 begins together with step 4, in one round trip; `checkClaim` looks at its outcome after step 5. */
 export function startClaim(...args: Parameters<typeof spend>): Promise<ClaimOutcome> {
   const claim = spend(...args);
   // An earlier step may refuse before anybody awaits the claim; its failure is then of no interest.
-  claim.catch(() => undefined);
+  claim.catch(ignore);
   return claim;
+}
+
+function ignore(): void {
+  // Nothing depends on it.
 }
 
 /** Ensures that this token is presented for the first time, anywhere. */
 export function checkClaim(outcome: ClaimOutcome): void {
   if (outcome === 'challenge_spent') throw new TabError('use_tab_nonce', 'challenge is spent', { reason: 'spent' });
-  if (outcome !== 'won') throw new TabError('replayed_token', 'jti is spent', { reason: 'spent' });
+  if (outcome !== true) throw new TabError('replayed_token', 'jti is spent', { reason: 'spent' });
 }

@@ -52,8 +52,8 @@ export function recordDecision(facts: {
   proven: Proven;
   error: TabError | undefined;
   enforced: boolean;
-  route?: string;
-  handler?: string;
+  route?: string | undefined;
+  handler?: string | undefined;
   at: number;
   duration: number;
 }): TrustDecision {

@@ -1,5 +1,4 @@
-import type { AppInstance, Bindings, BoundSession } from '../bindings/binding.types.js';
-import { withDeadline } from '../errors/deadline.js';
+import type { AppInstance, Bindings } from '../bindings/binding.types.js';
 import { TabError } from '../errors/tab-error.js';
 import { Attachment } from '../token/attachment.js';
 import { checkContentHash } from '../token/binding.js';
@@ -15,15 +14,30 @@ import { authenticateStep, loadBindings } from './authenticate-step.js';
 import { bindStep } from './bind-step.js';
 import { BreachResponder } from './breach.js';
 import { checkClaim, startClaim } from './claim-step.js';
+import { verifyCredential } from './credential-facts.js';
 import { recordDecision, newDecisionId } from './decision-record.js';
 import { KeyRing } from './key-ring.js';
 import { KnownHeaders } from './known-headers.js';
 import { parseStep } from './parse-step.js';
-import type { CredentialFacts, VerifierSettings } from './settings.js';
+import type { VerifierSettings } from './settings.js';
 import { checkInstance, checkSession, sessionIdOf } from './state-step.js';
 import type { AuthenticToken, BoundToken } from './steps.types.js';
 import { makeContext } from './verified-context.js';
 import type { AcceptedVerification, Proven, Verification, VerificationRun, VerifyOptions } from './verification.js';
+
+/** One requirement that is being judged. */
+interface Begun {
+  /** Of the decision. */
+  readonly id: string;
+  /** By `performance.now()`. */
+  readonly started: number;
+  readonly request: TabRequest;
+  readonly requirement: TrustRequirement;
+  readonly options: VerifyOptions;
+}
+
+/** What has been found out about a request that has proven everything. */
+type ProvenRequest = Pick<AcceptedVerification, 'context' | 'challenged' | 'credentialHash'>;
 
 /**
  * Verifies requests by the six steps of PROTOCOL section 6, in that order. It knows no framework: a guard, a strategy or
@@ -76,44 +90,39 @@ export class TabVerifier {
     run: VerificationRun,
     options: VerifyOptions,
   ): Promise<Verification> {
-    const started = performance.now();
-    const id = newDecisionId();
+    const begun = { id: newDecisionId(), started: performance.now(), request, requirement, options };
     const proven: Proven = {};
     const { signatures } = this.#settings;
     signatures.enter();
-    const record = (error?: TabError): TrustDecision => {
-      const at = this.#settings.clock();
-      const duration = performance.now() - started;
-      return recordDecision({
-        id,
-        request,
-        proven,
-        error,
-        enforced: requirement.mode === 'enforce',
-        at,
-        duration,
-        ...options,
-      });
-    };
     try {
-      const accepted = await this.#prove(request, requirement, run, proven, id, options.unappraised === true);
-      const decision = record();
+      const { context, challenged, credentialHash } = await this.#prove(begun, run, proven);
+      const decision = this.#record(begun, proven, undefined);
       this.#onDecision(decision);
-      return { ...accepted, accepted: true, decision, nextChallenge: this.#nextChallenge(requirement, run, proven) };
+      const nextChallenge = this.#nextChallenge(requirement, run, proven);
+      return { accepted: true, context, challenged, credentialHash, decision, nextChallenge };
     } catch (cause) {
       const error =
         cause instanceof TabError ? cause : new TabError('store_unavailable', 'unexpected error', { cause });
-      const decision = record(error);
+      const decision = this.#record(begun, proven, error);
       this.#reportRefusal(decision);
-      return {
-        accepted: false,
-        error,
-        decision,
-        nextChallenge: this.#nextChallenge(requirement, run, proven, error),
-      };
+      return { accepted: false, error, decision, nextChallenge: this.#nextChallenge(requirement, run, proven, error) };
     } finally {
       signatures.leave();
     }
+  }
+
+  #record({ id, started, request, requirement, options }: Begun, proven: Proven, error?: TabError): TrustDecision {
+    return recordDecision({
+      id,
+      request,
+      proven,
+      error,
+      enforced: requirement.mode === 'enforce',
+      route: options.route,
+      handler: options.handler,
+      at: this.#settings.clock(),
+      duration: performance.now() - started,
+    });
   }
 
   /** A failing observer turns an acceptance into a refusal, but must not keep a refusal from being answered. */
@@ -125,15 +134,9 @@ export class TabVerifier {
     }
   }
 
-  /** The six steps. */
-  async #prove(
-    request: TabRequest,
-    requirement: TrustRequirement,
-    run: VerificationRun,
-    proven: Proven,
-    decision: string,
-    unappraised: boolean,
-  ): Promise<Pick<AcceptedVerification, 'context' | 'challenged' | 'credentialHash'>> {
+  /** The six steps. What needs no waiting is not waited for: even that costs a turn of the queue of microtasks. */
+  async #prove(begun: Begun, run: VerificationRun, proven: Proven): Promise<ProvenRequest> {
+    const { id: decision, request, requirement, options } = begun;
     const { algorithms, proofKeys } = this.#settings;
     run.parsed ??= parseStep(request, algorithms, proofKeys !== undefined, this.#headers);
     const bound = bindStep(run.parsed, request, requirement, this.#settings, run.now);
@@ -144,56 +147,44 @@ export class TabVerifier {
     proven.challengePastHalfLife = bound.challenge !== undefined && isPastHalfLife(bound.challenge, run.now);
     checkContentHash(authentic.claims, request);
     const claim = startClaim(authentic, bound, requirement, this.#settings, run);
-    const { bindings, instance, session } = await this.#checkState(authentic, bound, requirement, run);
+    const bindings = await (run.bindings ??= this.#loadBindings(authentic));
+    const instance = checkInstance(bindings.instance, authentic);
+    const finding = this.#findSession(bindings, instance, authentic, bound, requirement, run);
+    const session = finding instanceof Promise ? await finding : finding;
     proven.sessionId = session?.id;
     proven.subject = session?.subject;
     const step = { request, authentic, instance, bindings, session, requirement, claim, decision, now: run.now };
-    const appraising = unappraised
-      ? withoutAppraisal(authentic, instance, requirement, run.now)
-      : appraiseStep(step, this.#settings, this.#breaches, proven);
+    const appraising =
+      options.unappraised === true
+        ? withoutAppraisal(authentic, instance, requirement, run.now)
+        : appraiseStep(step, this.#settings, this.#breaches, proven);
     const appraisal = appraising instanceof Promise ? await appraising : appraising;
     proven.flags = appraisal.flags;
     proven.watched = appraisal.watched;
     checkClaim(await claim);
     // Once for the request, however many guards ask: a counter can be raised to one value only once.
-    if (requirement.assertion && !unappraised)
+    if (requirement.assertion && options.unappraised !== true)
       await (run.assertion ??= assertionStep(request, instance, this.#settings));
     const context = makeContext(decision, authentic, instance, session, appraisal);
     return { context, challenged: bound.challenge !== undefined, credentialHash: bound.credential?.hash };
   }
 
-  /** Step 4: the instance is active, the session and the credential are the user's own. Read anew on every request. */
-  async #checkState(
-    authentic: AuthenticToken,
-    bound: BoundToken,
-    requirement: TrustRequirement,
-    run: VerificationRun,
-  ): Promise<{ bindings: Bindings; instance: AppInstance; session: BoundSession | undefined }> {
-    const { claims, instanceId } = authentic;
-    run.bindings ??= authentic.preloaded
-      ? Promise.resolve(authentic.preloaded)
-      : loadBindings(this.#settings, instanceId, sessionIdOf(claims));
-    const bindings = await run.bindings;
-    const instance = checkInstance(bindings.instance, authentic);
-    const factsOf = (credential: RequestCredential) => (run.facts ??= this.#verifyCredential(credential));
-    const { credential } = bound;
-    const found = checkSession({ bindings, instance, claims, credential, factsOf, now: run.now }, requirement);
-    // Waiting for what is there already costs a turn of the queue of microtasks.
-    const session = found instanceof Promise ? await found : found;
-    return { bindings, instance, session };
+  /** Instance and session as they are now; read anew on every request. */
+  #loadBindings({ preloaded, instanceId, claims }: AuthenticToken): Promise<Bindings> {
+    return preloaded ? Promise.resolve(preloaded) : loadBindings(this.#settings, instanceId, sessionIdOf(claims));
   }
 
-  async #verifyCredential(credential: RequestCredential): Promise<CredentialFacts | undefined> {
-    try {
-      const { verify } = this.#settings.credential;
-      return (
-        verify &&
-        (await withDeadline('credential verifier', this.#settings.storeTimeout, () => verify(credential.value)))
-      );
-    } catch (cause) {
-      if (cause instanceof TabError) throw cause;
-      throw new TabError('invalid_session', 'credential was not accepted', { cause });
-    }
+  /** The session part of step 4: session and credential are the user's own. */
+  #findSession(
+    bindings: Bindings,
+    instance: AppInstance,
+    { claims }: AuthenticToken,
+    { credential }: BoundToken,
+    requirement: TrustRequirement,
+    run: VerificationRun,
+  ): ReturnType<typeof checkSession> {
+    const factsOf = (value: RequestCredential) => (run.facts ??= verifyCredential(value, this.#settings));
+    return checkSession({ bindings, instance, claims, credential, factsOf, now: run.now }, requirement);
   }
 
   /** PROTOCOL section 4: with `use_tab_nonce`, past half life, and on single-use routes after every verified signature. */

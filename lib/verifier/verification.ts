@@ -46,6 +46,12 @@ export interface JudgedRequirement {
   readonly verification: Promise<Verification>;
 }
 
+/** A key that was claimed for a request, and whether it was the first to do so. */
+export interface MadeClaim {
+  readonly key: string;
+  readonly won: Promise<boolean>;
+}
+
 /** What is done once for a request, however many guards look at it. */
 export interface VerificationRun {
   /** Seconds since the epoch, the same for all guards of the request. */
@@ -55,8 +61,8 @@ export interface VerificationRun {
   bindings?: Promise<Bindings>;
   facts?: Promise<CredentialFacts | undefined>;
   assertion?: Promise<void>;
-  /** By key; made by the first claim. */
-  claims?: Map<string, Promise<boolean>>;
+  /** What has been claimed: one key for most requests, two where challenges are for single use. */
+  claims?: MadeClaim[];
   /** The first requirement, which most requests have no other beside, and what came of it. */
   first?: JudgedRequirement;
   others?: Map<TrustRequirement, Promise<Verification>>;
