@@ -12,7 +12,15 @@ export class TabException extends HttpException {
   readonly decision: string;
 
   constructor(error: TabError, decision: string, exposeDetail = false) {
-    super(problemOf(error, decision, exposeDetail) as object, error.status, { cause: error });
+    // Without a trace of its own: its cause has the one that leads to the check, and a flood of bad requests must cost less
+    // than as many good ones.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
+    try {
+      super(problemOf(error, decision, exposeDetail) as object, error.status, { cause: error });
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
+    }
     this.error = error;
     this.decision = decision;
   }

@@ -77,6 +77,21 @@ describe('the problem document', () => {
   it('has its media type', () => expect(PROBLEM_TYPE).toBe('application/problem+json'));
 });
 
+describe('the trace of a refusal', () => {
+  it('is that of its cause, and other errors keep theirs', () => {
+    const exception = new TabException(new TabError('bad_signature', 'no'), 'id');
+    expect(exception.stack).not.toContain('    at ');
+    expect((exception.cause as Error).stack).toContain('errors.spec');
+    expect(new Error('another').stack).toContain('errors.spec');
+  });
+
+  it('is put back when the exception cannot be made', () => {
+    const before = Error.stackTraceLimit;
+    expect(() => new TabException(undefined as never, 'id')).toThrow(TypeError);
+    expect(Error.stackTraceLimit).toBe(before);
+  });
+});
+
 describe('the headers of a refusal', () => {
   it.each(CODES)('%s', (code, status) => {
     const headers = headersOf(new TabError(code, 'x'));
