@@ -1,5 +1,6 @@
 import { DeadlineQueue } from './deadline-queue.js';
 import { TabError } from './tab-error.js';
+import { isThenable } from './thenable.js';
 
 /** Seconds that a client is asked to wait after a store failed. */
 const RETRY_AFTER = 2;
@@ -62,8 +63,4 @@ export function withDeadline<T>(
 
 function sameFailure(error: unknown): unknown {
   return error;
-}
-
-function isThenable<T>(value: Promise<T> | T): value is Promise<T> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

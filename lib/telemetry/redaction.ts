@@ -1,3 +1,4 @@
+import { isThenable } from '../errors/thenable.js';
 import type { TrustDecision } from '../trust/trust-decision.js';
 
 /**
@@ -84,9 +85,9 @@ function isCleanAlready(decision: TrustDecision): boolean {
 function callHook(redact: DecisionRedaction, decision: TrustDecision): TrustDecision {
   const { threats, flags, watched } = decision;
   const shown: unknown = redact({ ...decision, threats: [...threats], flags: [...flags], watched: [...watched] });
-  if (shown instanceof Promise) {
+  if (isThenable(shown)) {
     // Its rejection would otherwise end the process.
-    shown.catch(() => undefined);
+    shown.then(undefined, () => undefined);
     throw new TypeError('the redaction hook must not be asynchronous');
   }
   if (typeof shown !== 'object' || shown === null) throw new TypeError('the redaction hook returned no record');

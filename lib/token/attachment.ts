@@ -18,9 +18,13 @@ export class Attachment<K extends object, V> {
     return held?.owner === owner ? held.value : this.#others.get(owner);
   }
 
-  /** Gives an object its value, once. */
+  /**
+   * Gives an object its value, once. The member is not seen by what copies or prints objects, and stays; where it cannot be
+   * made, or is that of another object (of the target of a proxy), a weak map has the value.
+   */
   set(owner: K, value: V): void {
-    if (!Object.isExtensible(owner)) this.#others.set(owner, value);
-    else (owner as Record<symbol, Held<V>>)[this.#name] = { owner, value };
+    const held: Held<V> = { owner, value };
+    if (!(this.#name in owner)) Reflect.defineProperty(owner, this.#name, { value: held });
+    if (this.get(owner) !== value) this.#others.set(owner, value);
   }
 }

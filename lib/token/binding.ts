@@ -102,14 +102,20 @@ export function checkContentHash(claims: TabClaims, request: TabRequest): void {
   if (claims.bh !== sha256(request.content.octets)) throw mismatch('bh is not of the content');
 }
 
+/** Headers that are looked for one by one; more are looked up. */
+const FEW_HEADERS = 4;
+
 /** Ensures that every named header, and every header that the policy names, occurs once and is as it was signed. */
 export function checkBoundHeaders(claims: TabClaims, headers: HeaderFields, required: readonly string[]): void {
   for (const name of required) {
     if (claims.hd === undefined || !Object.hasOwn(claims.hd, name))
       throw mismatch('hd lacks a header that the policy names');
   }
-  for (const [name, digest] of Object.entries(claims.hd ?? {})) {
-    const [value, ...more] = headers.values(name);
+  const bound = Object.entries(claims.hd ?? {});
+  // This is before the signature: anybody may name many headers, and send many.
+  const index = bound.length > FEW_HEADERS ? headers.index() : undefined;
+  for (const [name, digest] of bound) {
+    const [value, ...more] = index === undefined ? headers.values(name) : (index.get(name) ?? []);
     if (value === undefined || more.length > 0) throw mismatch('a header named in hd does not occur exactly once');
     if (digest !== sha256OfField(value)) throw mismatch('hd is not of the headers');
   }

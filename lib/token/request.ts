@@ -42,6 +42,19 @@ export class HeaderFields {
     return values ?? NO_VALUES;
   }
 
+  /** All fields by lower-case name: for whoever asks for many, since each look goes through all. */
+  index(): ReadonlyMap<string, readonly string[]> {
+    const index = new Map<string, string[]>();
+    for (let at = 0; at + 1 < this.#raw.length; at += 2) {
+      const name = (this.#raw[at] as string).toLowerCase();
+      const value = this.#raw[at + 1] as string;
+      const values = index.get(name);
+      if (values === undefined) index.set(name, [value]);
+      else values.push(value);
+    }
+    return index;
+  }
+
   /** Whether the field occurs at all. */
   has(name: string): boolean {
     return this.#next(name, 0) !== -1;

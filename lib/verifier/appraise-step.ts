@@ -1,5 +1,6 @@
 import type { AppInstance, Bindings, BoundSession } from '../bindings/binding.types.js';
 import { TabError } from '../errors/tab-error.js';
+import { isThenable } from '../errors/thenable.js';
 import type { TabRequest } from '../token/request.js';
 import { applyRules, type AppraisalContext } from '../trust/appraisal-rule.js';
 import type { Appraisal } from '../trust/appraisal.types.js';
@@ -68,7 +69,7 @@ export function appraiseStep(
   const refuse = (error: unknown): Promise<never> => refuseAppraisal(error, step, app, breaches, proven);
   try {
     const judging = judge(step, app, settings.storeTimeout);
-    return judging instanceof Promise ? judging.catch(refuse) : judging;
+    return isThenable(judging) ? judging.then(undefined, refuse) : judging;
   } catch (error) {
     return refuse(error);
   }

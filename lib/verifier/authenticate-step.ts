@@ -3,7 +3,7 @@ import { callStore } from '../bindings/store-call.js';
 import { TabError } from '../errors/tab-error.js';
 import { PROOF_KEY_ALGORITHM } from '../token/proof-key-id.js';
 import type { InstanceKey } from '../token/signature.js';
-import type { KeyRing } from './key-ring.js';
+import { importInstanceKey, type KeyRing } from './key-ring.js';
 import { proofKeyStep } from './proof-key-step.js';
 import type { VerifierSettings } from './settings.js';
 import { sessionIdOf } from './state-step.js';
@@ -30,15 +30,27 @@ export function authenticateStep(
   keys: KeyRing,
   now: number,
 ): AuthenticToken | Promise<AuthenticToken> {
-  const { header, claims } = bound.parsed;
+  const { header } = bound.parsed;
   if (header.alg === PROOF_KEY_ALGORITHM) return proofKeyStep(bound, header, settings, now);
   const key = keys.get(header.kid);
   // An RSA key may have been deleted and enrolled again for another algorithm since it was kept.
   if (key !== undefined && key.alg === header.alg) return checkSignature(bound, key, settings, undefined);
-  return loadBindings(settings, header.kid, sessionIdOf(claims)).then((loaded) => {
-    if (loaded.instance === undefined) throw new TabError('unknown_instance', 'instance is not enrolled');
-    return checkSignature(bound, keys.add(loaded.instance), settings, loaded);
-  });
+  return authenticateNewcomer(bound, header.kid, settings, keys);
+}
+
+/** For a key that is not at hand. Kept only once it has verified a signature: whoever knows ids must not push others out. */
+async function authenticateNewcomer(
+  bound: BoundToken,
+  instanceId: string,
+  settings: VerifierSettings,
+  keys: KeyRing,
+): Promise<AuthenticToken> {
+  const loaded = await loadBindings(settings, instanceId, sessionIdOf(bound.parsed.claims));
+  if (loaded.instance === undefined) throw new TabError('unknown_instance', 'instance is not enrolled');
+  const key = importInstanceKey(loaded.instance);
+  const authentic = await checkSignature(bound, key, settings, loaded);
+  keys.keep(instanceId, key);
+  return authentic;
 }
 
 function checkSignature(

@@ -1,5 +1,6 @@
 import type { AppInstance, Bindings } from '../bindings/binding.types.js';
 import { TabError } from '../errors/tab-error.js';
+import { isThenable } from '../errors/thenable.js';
 import { Attachment } from '../token/attachment.js';
 import { checkContentHash } from '../token/binding.js';
 import { secondsOf } from '../token/clock.js';
@@ -141,7 +142,7 @@ export class TabVerifier {
     run.parsed ??= parseStep(request, algorithms, proofKeys !== undefined, this.#headers);
     const bound = bindStep(run.parsed, request, requirement, this.#settings, run.now);
     const authenticating = (run.authentic ??= authenticateStep(bound, this.#settings, this.#keys, run.now));
-    const authentic = authenticating instanceof Promise ? await authenticating : authenticating;
+    const authentic = isThenable(authenticating) ? await authenticating : authenticating;
     this.#headers.keep(run.parsed);
     proven.authentic = authentic;
     proven.challengePastHalfLife = bound.challenge !== undefined && isPastHalfLife(bound.challenge, run.now);
@@ -150,7 +151,7 @@ export class TabVerifier {
     const bindings = await (run.bindings ??= this.#loadBindings(authentic));
     const instance = checkInstance(bindings.instance, authentic);
     const finding = this.#findSession(bindings, instance, authentic, bound, requirement, run);
-    const session = finding instanceof Promise ? await finding : finding;
+    const session = isThenable(finding) ? await finding : finding;
     proven.sessionId = session?.id;
     proven.subject = session?.subject;
     const step = { request, authentic, instance, bindings, session, requirement, claim, decision, now: run.now };
@@ -158,7 +159,7 @@ export class TabVerifier {
       options.unappraised === true
         ? withoutAppraisal(authentic, instance, requirement, run.now)
         : appraiseStep(step, this.#settings, this.#breaches, proven);
-    const appraisal = appraising instanceof Promise ? await appraising : appraising;
+    const appraisal = isThenable(appraising) ? await appraising : appraising;
     proven.flags = appraisal.flags;
     proven.watched = appraisal.watched;
     checkClaim(await claim);

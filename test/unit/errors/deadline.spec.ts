@@ -86,6 +86,13 @@ describe('waiting for an answer', () => {
     expect(long.state).toBe('store_unavailable');
   });
 
+  it('is bounded for whatever has a then, functions included', async () => {
+    const callable = Object.assign(() => undefined, { then: () => undefined });
+    const call = watched(withDeadline('it', 1000, () => callable as never));
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(call.state).toBe('store_unavailable');
+  });
+
   it('passes a failure of the work on as it is, thrown or rejected, or as the caller wants it', async () => {
     const lost = new Error('lost');
     const thrown = withDeadline('it', 10, () => {

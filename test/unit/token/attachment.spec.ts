@@ -32,4 +32,33 @@ describe('an attachment', () => {
     new Attachment<object, string>().set(owner, 'value');
     expect([JSON.stringify(owner), Object.keys(owner)]).toEqual(['{"url":"/"}', ['url']]);
   });
+
+  it('is neither copied onto another object that has one, nor lost to a proxy', () => {
+    const attachment = new Attachment<object, string>();
+    const [one, other] = [{ a: 1 }, { b: 2 }];
+    attachment.set(one, 'one');
+    attachment.set(other, 'other');
+    const proxy = new Proxy(one, {});
+    attachment.set(proxy, 'proxy');
+    Object.assign(other, one);
+    expect([one, other, proxy].map((each) => attachment.get(each))).toEqual(['one', 'other', 'proxy']);
+  });
+
+  it('can be had by a proxy before its target has one, and by one that takes no member', () => {
+    const attachment = new Attachment<object, string>();
+    const target = {};
+    const proxy = new Proxy(target, {});
+    const closed = new Proxy({}, { defineProperty: () => false });
+    const liar = new Proxy({}, { defineProperty: () => true });
+    attachment.set(proxy, 'proxy');
+    attachment.set(target, 'target');
+    attachment.set(closed, 'closed');
+    attachment.set(liar, 'liar');
+    expect([proxy, target, closed, liar].map((each) => attachment.get(each))).toEqual([
+      'proxy',
+      'target',
+      'closed',
+      'liar',
+    ]);
+  });
 });

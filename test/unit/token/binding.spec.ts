@@ -290,6 +290,17 @@ describe('hd', () => {
     ],
   ])('%s', (_what, hd, required, raw, outcome) => expect(check(hd, required, ...raw)).toBe(outcome));
 
+  it('is judged alike however many headers it names', () => {
+    const names = Array.from({ length: 20 }, (_, i) => `x-${i}`);
+    const hd = Object.fromEntries(names.map((name) => [name, ABC]));
+    const raw = names.flatMap((name) => [name.toUpperCase(), 'abc']);
+    expect(check(hd, names, ...raw)).toBe('accepted');
+    expect(check(hd, names, ...raw, 'X-7', 'abc')).toBe('request_mismatch');
+    expect(check(hd, names, ...raw.slice(2))).toBe('request_mismatch');
+    expect(check({ ...hd, 'x-7': EMPTY }, names, ...raw)).toBe('request_mismatch');
+    expect(check({ ...hd, constructor: ABC }, [], ...raw)).toBe('request_mismatch');
+  });
+
   it('is over the octets of the value: one character an octet', () => {
     // SHA-256 of the single octet 0xE9, by OpenSSL.
     expect(check({ a: '3i4zHYka4menAJy0W06IMPFw4Mk3KI6icxoZQcelOw0' }, [], 'a', '\u00e9')).toBe('accepted');

@@ -27,6 +27,17 @@ describe('known headers', () => {
     expect(known.get('one')).toBeDefined();
   });
 
+  it('are short: nobody fills the memory with members that are not read', async () => {
+    const world = await aWorld();
+    const set = vi.spyOn(KnownHeaders.prototype, 'get');
+    const padded = { token: { header: { pad: 'x'.repeat(300) } } };
+    for (let i = 0; i < 2; i += 1) expect(outcomeOf(await world.verify(padded))).toBe('accepted');
+    expect(set.mock.results.map(({ value }) => value as unknown)).toEqual([undefined, undefined]);
+    for (let i = 0; i < 2; i += 1) expect(outcomeOf(await world.verify())).toBe('accepted');
+    expect(set.mock.results.at(-1)?.value).toBeDefined();
+    vi.restoreAllMocks();
+  });
+
   it('are kept only of tokens that were found authentic: others could displace them', async () => {
     const keep = vi.spyOn(KnownHeaders.prototype, 'keep');
     const world = await aWorld();

@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { TabVerifier } from '../../../lib/verifier/tab-verifier.js';
-import { KeyRing } from '../../../lib/verifier/key-ring.js';
+import { importInstanceKey, KeyRing } from '../../../lib/verifier/key-ring.js';
+import type { InstanceKey } from '../../../lib/token/signature.js';
 import {
   aKey,
   anInstanceOf,
@@ -187,10 +188,34 @@ describe('the verifier', () => {
     await world.enrol(other);
     for (const key of [world.key, other, world.key, other])
       expect(outcomeOf(await world.verify({ token: { key } }))).toBe('accepted');
+  });
+
+  it('keeps a key from its second use on, and as many as it may', () => {
     const ring = new KeyRing(1);
-    ring.add(anInstanceOf(world.key));
-    ring.add(anInstanceOf(other));
-    expect([ring.get(world.key.id), ring.get(other.id)?.alg]).toEqual([undefined, 'ES256']);
+    const [first, second] = ['first', 'second'].map((name) => ({
+      id: name,
+      key: importInstanceKey(anInstanceOf(aKey('ES256', name))),
+    }));
+    const use = (each: typeof first): void => ring.keep(each?.id ?? '', each?.key as InstanceKey);
+    use(first);
+    expect(ring.get('first')).toBeUndefined();
+    use(first);
+    expect(ring.get('first')).toBe(first?.key);
+    use(second);
+    expect(ring.get('first')).toBe(first?.key);
+    use(second);
+    expect([ring.get('first'), ring.get('second')]).toEqual([undefined, second?.key]);
+  });
+
+  it('keeps no key by which nothing has verified', async () => {
+    const world = await aWorld();
+    const keep = vi.spyOn(KeyRing.prototype, 'keep');
+    for (let i = 0; i < 3; i += 1)
+      expect(outcomeOf(await world.verify({ token: { signature: Buffer.alloc(64, 1) } }))).toBe('bad_signature');
+    expect(keep).not.toHaveBeenCalled();
+    expect(outcomeOf(await world.verify())).toBe('accepted');
+    expect(keep).toHaveBeenCalledOnce();
+    keep.mockRestore();
   });
 
   it('remembers no unknown instance: it is known as soon as it is enrolled', async () => {
