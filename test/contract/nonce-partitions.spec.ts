@@ -371,6 +371,30 @@ await onPartitions(engine('SQLite file'), (context) => {
     expect(marks).toHaveLength(1);
   });
 
+  it('the exploit: the same for rows that are in no bucket', async () => {
+    const { first, now, connect } = context();
+    const from = now - (now % 60) - HOUR;
+    await first.dataSource.query('ALTER TABLE tab_used_nonce ADD COLUMN note text');
+    await spent(first, keys(5), from);
+    expect(await first.store.sweep(from + 61, 3)).toBe(3);
+    expect(await first.store.sweep(from + 61, 3)).toBe(2);
+    const second = await connect();
+    for (const { dataSource, store } of [first, second]) {
+      setClock(dataSource, from - 10);
+      await expect(store.claim(aKey(), from)).rejects.toMatchObject({ code: 'store_unavailable' });
+      expect(await store.claim(aKey(), from + 60)).toBe(true);
+    }
+  });
+
+  it('rows that are in no bucket stay until the mark can name the bucket that they would be in', async () => {
+    const { first, now } = context();
+    const from = now - (now % 60) - HOUR;
+    await first.dataSource.query('ALTER TABLE tab_used_nonce ADD COLUMN note text');
+    await spent(first, keys(1), from);
+    expect(await first.store.sweep(from + 59, 3)).toBe(0);
+    expect(await first.store.sweep(from + 60, 3)).toBe(1);
+  });
+
   it('a bucket of which many claims wait beside it is not made, and they stay claimed', async () => {
     const { first, now, buckets } = context();
     const from = now - (now % 60) + 120;

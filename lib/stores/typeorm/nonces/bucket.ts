@@ -30,6 +30,11 @@ export function bucketOf(expiresAt: number): Bucket {
   return { from, to: from + LENGTH };
 }
 
+/** The latest bucket that ended before `now` (seconds). */
+export function bucketBefore(now: number): Bucket {
+  return bucketOf(bucketOf(now).from - LENGTH);
+}
+
 /** The buckets that should be there at `now` (seconds) and are not: those that no bucket of `existing` overlaps. */
 export function missingBuckets(now: number, existing: readonly Bucket[]): readonly Bucket[] {
   const first = bucketOf(now).from;

@@ -1,6 +1,6 @@
 import type { TabDatabase } from '../database/database.types.js';
 import type { Work } from '../database/statement.js';
-import { isOver, MAX_MOVED, missingBuckets, type Bucket } from './bucket.js';
+import { bucketBefore, isOver, MAX_MOVED, missingBuckets, type Bucket } from './bucket.js';
 import { pause, untilBusy, type NonceExpiry, type NonceTable } from './nonce-expiry.js';
 import { bucketPath, SqliteBuckets } from './sqlite-buckets.js';
 
@@ -46,11 +46,9 @@ export class SqliteExpiry implements NonceExpiry {
     );
   }
 
-  async deleteExpired(now: number, limit: number): Promise<number> {
-    const { path } = this.table;
-    const chosen = `SELECT expires_at, nonce_key FROM ${path} WHERE expires_at < MIN(?, ${this.clock}) ORDER BY expires_at LIMIT ?`;
-    const sql = `DELETE FROM ${path} WHERE (expires_at, nonce_key) IN (${chosen})`;
-    return (await this.database.run({ sql, params: [now, limit] })).affected;
+  /** What expired before the present bucket began: the mark that remembers it names whole buckets. */
+  deleteExpired(now: number, limit: number): Promise<number> {
+    return this.database.transaction(() => deleteWork(this.buckets, this.table.path, this.clock, now, limit));
   }
 
   private get clock(): string {
@@ -75,6 +73,18 @@ export class SqliteExpiry implements NonceExpiry {
     const [{ columns, sql } = {}] = rows;
     return columns === 'expires_at,nonce_key' && /\bWITHOUT ROWID\b/i.test(String(sql));
   }
+}
+
+/** Deletes rows that are in no bucket, once it is noted that they are gone. */
+function* deleteWork(buckets: SqliteBuckets, path: string, clock: string, now: number, limit: number): Work<number> {
+  const { rows: moments } = yield { sql: `SELECT MIN(?, ${clock}) AS now`, params: [now] };
+  const gone = bucketBefore(Number(moments[0]?.['now']));
+  const { rows } = yield { sql: `SELECT 1 FROM ${path} WHERE expires_at < ? LIMIT 1`, params: [gone.to] };
+  if (rows.length === 0) return 0;
+  yield* buckets.markGone(gone);
+  const chosen = `SELECT expires_at, nonce_key FROM ${path} WHERE expires_at < ? ORDER BY expires_at LIMIT ?`;
+  const sql = `DELETE FROM ${path} WHERE (expires_at, nonce_key) IN (${chosen})`;
+  return (yield { sql, params: [gone.to, limit] }).affected;
 }
 
 /** Makes a bucket, unless another process has, or many claims would have to be moved at once. */
