@@ -87,6 +87,7 @@ describe('waiting for an answer', () => {
   });
 
   it('is bounded for whatever has a then, functions included', async () => {
+    // oxlint-disable-next-line unicorn/no-thenable
     const callable = Object.assign(() => undefined, { then: () => undefined });
     const call = watched(withDeadline('it', 1000, () => callable as never));
     await vi.advanceTimersByTimeAsync(1000);

@@ -26,6 +26,7 @@ class OtherPromise<T> {
   static reject = (error: unknown) => Native.reject(error);
   static all = (values: Iterable<unknown>) => Native.all(values);
 
+  // oxlint-disable-next-line unicorn/no-thenable
   then(...handlers: Parameters<Promise<T>['then']>) {
     return this.#promise.then(...handlers);
   }
