@@ -25,6 +25,7 @@ function settingsOf(args, defaults) {
     options: {
       rounds: { type: 'string' },
       seconds: { type: 'string' },
+      forms: { type: 'string' },
       only: { type: 'string' },
       full: { type: 'boolean', default: false },
       'no-stores': { type: 'boolean', default: false },
@@ -34,7 +35,7 @@ function settingsOf(args, defaults) {
   return {
     rounds: Number(values.rounds ?? defaults.rounds),
     seconds: Number(values.seconds ?? defaults.seconds),
-    forms: values.full ? FULL : defaults.forms,
+    forms: (values.full ? FULL : defaults.forms).slice(0, Number(values.forms ?? FULL.length)),
     stores: values['no-stores'] ? [] : defaults.stores,
     only: values.only && new RegExp(values.only),
     warmUp: defaults.warmUp,

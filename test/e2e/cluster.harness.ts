@@ -8,6 +8,8 @@ import { freePort } from '../utils/http/app.js';
 const ROOT = new URL('../../', import.meta.url);
 /** What all nodes answer to, whatever port they listen on. */
 export const ORIGIN = 'https://api.example';
+/** What their challenges and proof keys are made from. */
+export const SECRET = 'a secret that all nodes of the cluster share';
 /** Milliseconds in which a node has to come up, or to go. */
 const PATIENCE = 30_000;
 
@@ -50,12 +52,20 @@ export interface ClusterNode {
   stop(): Promise<void>;
 }
 
-/** Starts a process that serves the fixture application. */
-export async function startNode(build: Build, adapter: 'express' | 'fastify', database: object): Promise<ClusterNode> {
+/**
+ * Starts what serves the fixture application.
+ *
+ * @param program `node`: one process; `cluster`: two workers of `node:cluster` behind one port
+ */
+export async function startNode(
+  build: Build,
+  adapter: 'express' | 'fastify',
+  database: object,
+  program: 'node' | 'cluster' = 'node',
+): Promise<ClusterNode> {
   const port = await freePort();
-  const secret = 'a secret that all nodes of the cluster share';
-  const settings = JSON.stringify({ build: build.url, port, adapter, origin: ORIGIN, secret, database });
-  const fixture = fileURLToPath(new URL('./fixtures/node.mjs', import.meta.url));
+  const settings = JSON.stringify({ build: build.url, port, adapter, origin: ORIGIN, secret: SECRET, database });
+  const fixture = fileURLToPath(new URL(`./fixtures/${program}.mjs`, import.meta.url));
   // The options of the test runner are not for the application.
   const child = fork(fixture, [settings], { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   await listening(child);
