@@ -105,7 +105,7 @@ export interface TabOptions {
   readonly health?: TabHealthOptions;
   /** Milliseconds after which a store that does not answer counts as unavailable. Default 5000. */
   readonly storeTimeout?: number;
-  /** Instance keys kept imported. Default 10,000. */
+  /** Instance keys kept imported, each from its second use on; 3 to 5 kB each. Default 10,000. */
   readonly keyCacheSize?: number;
   /** Milliseconds between sweeps of expired rows, 0 for none. Default 30,000. */
   readonly sweepInterval?: number;
