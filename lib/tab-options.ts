@@ -99,13 +99,13 @@ export interface TabOptions {
   readonly token?: { readonly lifetime?: number; readonly tolerance?: number };
   /** Seconds that a challenge is good for. Default 300, 30 to 3600. */
   readonly challengeLifetime?: number;
-  /** Limits on callers. Default 60 enrolments and four times as many challenges a minute and address; 3,000 live claims of one instance. */
+  /** Limits on callers. Default 60 enrolments and four times as many challenges a minute and address; no bound on live claims of one instance. */
   readonly limits?: Partial<TabLimits>;
   /** The health check of the stores, see `TabHealth`. */
   readonly health?: TabHealthOptions;
   /** Milliseconds after which a store that does not answer counts as unavailable. Default 5000. */
   readonly storeTimeout?: number;
-  /** Instance keys kept imported, each from its second use on; 3 to 5 kB each. Default 10,000. */
+  /** Instance keys kept imported, each from its second use on; 3 to 5 kB each, and room for them, some 100 octets, from the start. Default 10,000. */
   readonly keyCacheSize?: number;
   /** Milliseconds between sweeps of expired rows, 0 for none. Default 30,000. */
   readonly sweepInterval?: number;

@@ -43,18 +43,15 @@ export function withDeadline<T>(
     }
     if (!isThenable(running)) return resolve(running);
     const queue = queueOf(timeout);
-    let isLate = false;
-    const waiting = queue.add(() => {
-      isLate = true;
-      reject(unavailable(`${what} (no answer within ${timeout} ms)`));
-    });
-    running.then(
+    const waiting = queue.add(() => reject(unavailable(`${what} (no answer within ${timeout} ms)`)));
+    // What is a promise stays itself; what only has a `then` may throw there.
+    Promise.resolve(running).then(
       (value) => {
-        if (!isLate) queue.remove(waiting);
+        queue.remove(waiting);
         resolve(value);
       },
       (error: unknown) => {
-        if (!isLate) queue.remove(waiting);
+        queue.remove(waiting);
         reject(failure(error));
       },
     );

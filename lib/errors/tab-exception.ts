@@ -15,11 +15,12 @@ export class TabException extends HttpException {
     // Without a trace of its own: its cause has the one that leads to the check, and a flood of bad requests must cost less
     // than as many good ones.
     const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0;
+    // Where somebody froze `Error` it keeps its trace.
+    Reflect.set(Error, 'stackTraceLimit', 0);
     try {
       super(problemOf(error, decision, exposeDetail) as object, error.status, { cause: error });
     } finally {
-      Error.stackTraceLimit = stackTraceLimit;
+      Reflect.set(Error, 'stackTraceLimit', stackTraceLimit);
     }
     this.error = error;
     this.decision = decision;

@@ -19,12 +19,13 @@ export class Attachment<K extends object, V> {
   }
 
   /**
-   * Gives an object its value, once. The member is not seen by what copies or prints objects, and stays; where it cannot be
-   * made, or is that of another object (of the target of a proxy), a weak map has the value.
+   * Gives an object its value, once. The member is not seen by what copies or prints objects; where it cannot be made, or is
+   * that of another object (of the target of a proxy), a weak map has the value. Configurable, since a proxy may show what
+   * is not as it likes (ECMA-262 section 10.5.8).
    */
   set(owner: K, value: V): void {
     const held: Held<V> = { owner, value };
-    if (!(this.#name in owner)) Reflect.defineProperty(owner, this.#name, { value: held });
+    if (!(this.#name in owner)) Reflect.defineProperty(owner, this.#name, { value: held, configurable: true });
     if (this.get(owner) !== value) this.#others.set(owner, value);
   }
 }

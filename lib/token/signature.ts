@@ -1,5 +1,7 @@
 import { verify, type KeyObject, type VerifyKeyObjectInput } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+// Not the global: tests of applications put clocks of their own there, which may never come round.
+import { setImmediate } from 'node:timers';
 import { TabError } from '../errors/tab-error.js';
 import { SIGNATURE_ALGORITHMS } from './algorithms.js';
 import type { TabAlgorithm } from './claims.types.js';

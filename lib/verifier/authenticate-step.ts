@@ -33,7 +33,7 @@ export function authenticateStep(
   const { header } = bound.parsed;
   if (header.alg === PROOF_KEY_ALGORITHM) return proofKeyStep(bound, header, settings, now);
   const key = keys.get(header.kid);
-  // An RSA key may have been deleted and enrolled again for another algorithm since it was kept.
+  // An RSA key may have been deleted and enrolled again for another algorithm since it was kept; step 4 asks for which.
   if (key !== undefined && key.alg === header.alg) return checkSignature(bound, key, settings, undefined);
   return authenticateNewcomer(bound, header.kid, settings, keys);
 }
@@ -61,7 +61,13 @@ function checkSignature(
 ): AuthenticToken | Promise<AuthenticToken> {
   // Ensures that nobody but the enrolment decides by which algorithm a key is used.
   if (key.alg !== header.alg) throw new TabError('unsupported_alg', 'alg is not that of the enrolled key');
-  const authentic: AuthenticToken = { instanceId: header.kid, claims, proof: 'signature', preloaded };
+  const authentic: AuthenticToken = {
+    instanceId: header.kid,
+    claims,
+    proof: 'signature',
+    algorithm: key.alg,
+    preloaded,
+  };
   const checking = signatures.check(key, compact.signingInput, compact.signature);
   return checking === undefined ? authentic : checking.then(() => authentic);
 }

@@ -20,5 +20,6 @@ export function proofKeyStep(
   if (proofKeys === undefined) throw new TabError('unsupported_alg', 'proof keys are not configured');
   proofKeys.check(proofKey, compact.signingInput, compact.signature, now);
   const proofIssuedAt = proofKeys.issuedAt(proofKey);
-  return { instanceId: proofKey.instanceId, claims, proof: 'mac', proofIssuedAt, preloaded: undefined };
+  const { instanceId } = proofKey;
+  return { instanceId, claims, proof: 'mac', algorithm: undefined, proofIssuedAt, preloaded: undefined };
 }

@@ -18,10 +18,13 @@ export function sessionIdOf(claims: TabClaims): string | undefined {
 /** Ensures that the instance may act: the one that the token is of, enrolled, neither suspended nor revoked, and the same app as enrolled. */
 export function checkInstance(
   instance: AppInstance | undefined,
-  { claims, instanceId, proofIssuedAt }: Pick<AuthenticToken, 'claims' | 'instanceId' | 'proofIssuedAt'>,
+  { claims, instanceId, algorithm, proofIssuedAt }: Omit<AuthenticToken, 'preloaded' | 'proof'>,
 ): AppInstance {
   if (instance === undefined || instance.id !== instanceId)
     throw new TabError('unknown_instance', 'instance is not enrolled');
+  // Ensures that a key that was kept is not used by an algorithm that it is enrolled for no longer.
+  if (algorithm !== undefined && algorithm !== instance.algorithm)
+    throw new TabError('unsupported_alg', 'alg is not that of the enrolled key');
   if (instance.status === 'suspended') throw new TabError('instance_suspended', 'instance is suspended');
   if (instance.status === 'revoked') throw new TabError('instance_revoked', 'instance is revoked');
   if (instance.appId !== claims.app.id) throw new TabError('request_mismatch', 'app.id is not the enrolled app');

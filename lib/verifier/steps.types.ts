@@ -1,6 +1,6 @@
 import type { Bindings } from '../bindings/binding.types.js';
 import type { AuthenticChallenge } from '../token/challenge.js';
-import type { TabClaims } from '../token/claims.types.js';
+import type { TabAlgorithm, TabClaims } from '../token/claims.types.js';
 import type { SignedOctets } from '../token/compact.js';
 import type { RequestCredential } from '../token/credential.js';
 import type { TokenHeader } from '../token/header.js';
@@ -39,6 +39,8 @@ export interface AuthenticToken {
   readonly instanceId: string;
   readonly claims: TabClaims;
   readonly proof: TokenProof;
+  /** By which the signature was verified; undefined under a proof key. */
+  readonly algorithm: TabAlgorithm | undefined;
   /** When the proof key was given out, seconds since the epoch; undefined for a signature. */
   readonly proofIssuedAt?: number;
   /** State read with the key in this very request; undefined when the key was at hand, and under a proof key. */

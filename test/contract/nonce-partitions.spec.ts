@@ -386,6 +386,37 @@ await onPartitions(engine('SQLite file'), (context) => {
     }
   });
 
+  it('a clock far ahead marks no more than it deletes, so that claims win again once it is right', async () => {
+    const { first, now } = context();
+    const from = now - (now % 60);
+    await first.dataSource.query('ALTER TABLE tab_used_nonce ADD COLUMN note text');
+    const [key = ''] = keys(1);
+    await spent(first, [key], from + 59);
+    const YEARS = 10 * 365 * 24 * HOUR;
+    setClock(first.dataSource, now + YEARS);
+    expect(await first.store.sweep(now + YEARS, 100)).toBe(1);
+    setClock(first.dataSource, now);
+    await expect(first.store.claim(key, from + 59)).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(await first.store.claim(aKey(), from + 60)).toBe(true);
+  });
+
+  it('what one sweep leaves for the next is not marked as gone before it is', async () => {
+    const { first, now } = context();
+    const from = now - (now % 60) - HOUR;
+    await first.dataSource.query('ALTER TABLE tab_used_nonce ADD COLUMN note text');
+    await spent(first, keys(3), from);
+    await spent(first, keys(2), from + 600);
+    setClock(first.dataSource, now);
+    expect(await first.store.sweep(now, 3)).toBe(3);
+    setClock(first.dataSource, from - 10);
+    expect(await first.store.claim(aKey(), from + 60)).toBe(true);
+    setClock(first.dataSource, now);
+    expect(await first.store.sweep(now, 3)).toBe(3);
+    setClock(first.dataSource, from - 10);
+    await expect(first.store.claim(aKey(), from + 600)).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(await first.store.claim(aKey(), from + 660)).toBe(true);
+  });
+
   it('rows that are in no bucket stay until the mark can name the bucket that they would be in', async () => {
     const { first, now } = context();
     const from = now - (now % 60) - HOUR;

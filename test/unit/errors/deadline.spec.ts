@@ -1,7 +1,19 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { DeadlineQueue } from '../../../lib/errors/deadline-queue.js';
 import { withDeadline } from '../../../lib/errors/deadline.js';
 
+const realSetImmediate = setImmediate;
 const never = () => new Promise<never>(() => undefined);
+
+/** A call that is answered from outside. */
+function aCall<T>(timeout = 1000): { readonly promise: Promise<T>; readonly answer: (value: T) => void } {
+  let answer: (value: T) => void = () => undefined;
+  const promise = withDeadline('it', timeout, () => new Promise<T>((resolve) => (answer = resolve)));
+  return { promise, answer: (value) => answer(value) };
+}
 
 /** What became of a promise, as far as it has. */
 function watched(promise: Promise<unknown>): { state: string } {
@@ -94,6 +106,32 @@ describe('waiting for an answer', () => {
     expect(call.state).toBe('store_unavailable');
   });
 
+  it('ends at once where a then throws, and leaves nothing behind', async () => {
+    const broken = {
+      // oxlint-disable-next-line unicorn/no-thenable
+      then: () => {
+        throw new Error('broken');
+      },
+    };
+    const call = watched(withDeadline('it', 1000, () => broken as never));
+    await vi.advanceTimersByTimeAsync(0);
+    expect([call.state, vi.getTimerCount()]).toEqual(['broken', 0]);
+  });
+
+  it('the exploit: what answers twice ends its own call only, and the calls behind it keep their time', async () => {
+    const answers: (() => void)[] = [];
+    // oxlint-disable-next-line unicorn/no-thenable
+    const twice = { then: (resolve: (value: string) => void) => void answers.push(() => resolve('done')) };
+    const first = watched(withDeadline('it', 1000, () => twice as never));
+    await vi.advanceTimersByTimeAsync(0);
+    answers[0]?.();
+    await vi.advanceTimersByTimeAsync(0);
+    const second = watched(withDeadline('it', 1000, never));
+    answers[0]?.();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect([first.state, second.state]).toEqual(['done', 'store_unavailable']);
+  });
+
   it('passes a failure of the work on as it is, thrown or rejected, or as the caller wants it', async () => {
     const lost = new Error('lost');
     const thrown = withDeadline('it', 10, () => {
@@ -111,5 +149,110 @@ describe('waiting for an answer', () => {
       ),
     ).rejects.toBe(other);
     expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('the queue of calls', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it('takes a call out once, however often it is told to', async () => {
+    const queue = new DeadlineQueue(1000);
+    const expired: string[] = [];
+    const first = queue.add(() => expired.push('first'));
+    queue.remove(first);
+    queue.add(() => expired.push('second'));
+    queue.remove(first);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(expired).toEqual(['second']);
+  });
+
+  it('goes on when the clock that its timer was set by has been put away', async () => {
+    const queue = new DeadlineQueue(1000);
+    const expired: string[] = [];
+    queue.add(() => expired.push('first'));
+    vi.clearAllTimers();
+    await vi.advanceTimersByTimeAsync(2001);
+    queue.add(() => expired.push('second'));
+    await vi.advanceTimersByTimeAsync(1);
+    expect(expired).toEqual(['first']);
+    await vi.advanceTimersByTimeAsync(999);
+    expect(expired).toEqual(['first', 'second']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('a call that is over', () => {
+  /** Its own, and so a queue of its own. */
+  const TIME = 3000;
+  const collect = (): void => {
+    setFlagsFromString('--expose-gc');
+    (runInNewContext('gc') as () => void)();
+  };
+  /** As a busy store has it: some are open at any time, and each is answered with something of its own. */
+  const traffic = async (meanwhile: () => Promise<void> = () => Promise.resolve()) => {
+    const open = Array.from({ length: 20 }, () => aCall<object>(TIME));
+    await meanwhile();
+    const values: WeakRef<object>[] = [];
+    for (let i = 0; i < 200; i += 1) {
+      const value = { i };
+      values.push(new WeakRef(value));
+      const next = open.shift();
+      next?.answer(value);
+      open.push(aCall<object>(TIME));
+      await next?.promise;
+    }
+    const end = async (): Promise<void> => {
+      for (const { answer } of open) answer({});
+      await Promise.all(open.map(({ promise }) => promise));
+    };
+    return { values, end };
+  };
+  const alive = async (values: readonly WeakRef<object>[]): Promise<number> => {
+    // What a reference was made of stays until the turn is over.
+    await new Promise((resolve) => realSetImmediate(resolve));
+    collect();
+    return values.filter((value) => value.deref() !== undefined).length;
+  };
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.useRealTimers();
+  });
+
+  it('the exploit: is not kept by one whose time was over and that never ends', async () => {
+    const hung = aCall<object>(TIME);
+    const failed = watched(hung.promise);
+    await vi.advanceTimersByTimeAsync(TIME - 1);
+    const { values, end } = await traffic(async () => void (await vi.advanceTimersByTimeAsync(1)));
+    expect(failed.state).toBe('store_unavailable');
+    expect(await alive(values)).toBeLessThan(5);
+    await end();
+    hung.answer({});
+  });
+
+  it('is not kept by the timer that was set for the first', async () => {
+    const { values, end } = await traffic();
+    expect(await alive(values)).toBeLessThan(5);
+    await end();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('leaves nothing of its request to the timer of the next', async () => {
+    const requests = new AsyncLocalStorage<object>();
+    const seen: unknown[] = [];
+    const set = vi.spyOn(globalThis, 'setTimeout');
+    set.mockImplementation(((run: () => void, delay: number) => {
+      seen.push(requests.getStore());
+      return { run, delay } as never;
+    }) as never);
+    const queue = new DeadlineQueue(1000);
+    const first = requests.run({ id: 1 }, () => queue.add(() => undefined));
+    await vi.advanceTimersByTimeAsync(400);
+    requests.run({ id: 2 }, () => queue.add(() => undefined));
+    const { run } = set.mock.results[0]!.value as { run: () => void };
+    requests.run({ id: 1 }, () => run());
+    expect(first.isWaiting).toBe(false);
+    expect(seen).toEqual([{ id: 1 }, undefined]);
   });
 });

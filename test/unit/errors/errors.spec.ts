@@ -85,6 +85,16 @@ describe('the trace of a refusal', () => {
     expect(new Error('another').stack).toContain('errors.spec');
   });
 
+  it('is left as it is where the limit cannot be changed: the refusal comes all the same', () => {
+    const before = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit') ?? {};
+    Object.defineProperty(Error, 'stackTraceLimit', { value: 10, writable: false, configurable: true });
+    try {
+      expect(new TabException(new TabError('bad_signature', 'no'), 'id').getStatus()).toBe(401);
+    } finally {
+      Object.defineProperty(Error, 'stackTraceLimit', before);
+    }
+  });
+
   it('is put back when the exception cannot be made', () => {
     const before = Error.stackTraceLimit;
     expect(() => new TabException(undefined as never, 'id')).toThrow(TypeError);

@@ -61,4 +61,21 @@ describe('an attachment', () => {
       'liar',
     ]);
   });
+
+  it('is not in the way of a proxy that wraps whatever is read through it', () => {
+    const deep = (target: object): object =>
+      new Proxy(target, {
+        get: (from, name, receiver) => {
+          const value: unknown = Reflect.get(from, name, receiver);
+          return typeof value === 'object' && value !== null ? deep(value) : value;
+        },
+      });
+    const attachment = new Attachment<object, string>();
+    const target = {};
+    attachment.set(target, 'target');
+    const proxy = deep(target);
+    expect(attachment.get(proxy)).toBeUndefined();
+    attachment.set(proxy, 'proxy');
+    expect([attachment.get(target), attachment.get(proxy)]).toEqual(['target', 'proxy']);
+  });
 });

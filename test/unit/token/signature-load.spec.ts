@@ -86,6 +86,17 @@ describe('where signatures are verified', () => {
     await step('enter', 'pool');
   });
 
+  it('auto: comes back from the pool where the clock is that of a test, which may be put away at any time', async () => {
+    const world = await aWarmWorld('auto');
+    vi.useFakeTimers({ toFake: ['setImmediate'] });
+    await together(world, 8);
+    vi.useRealTimers();
+    await nextTurn();
+    ways.length = 0;
+    expect(outcomeOf(await world.verify())).toBe('accepted');
+    expect(ways).toEqual(['here']);
+  });
+
   it('auto: always here on a single core, whose pool would only take turns with this thread', async () => {
     const world = await aWarmWorld('auto', 1);
     await together(world, 8);

@@ -173,6 +173,16 @@ describe('the verifier', () => {
     expect(outcomeOf(await world.verify({ token: { key: { ...world.key, alg: 'PS256' } } }))).toBe('unsupported_alg');
   });
 
+  it('the exploit: a key that was kept verifies nothing by the algorithm of an enrolment that is gone', async () => {
+    const old = aKey('RS256');
+    const world = await aWorld({}, { key: old });
+    for (let i = 0; i < 2; i += 1) expect(outcomeOf(await world.verify())).toBe('accepted');
+    const renewed = { ...old, alg: 'PS256' as const };
+    world.settings.bindings.load = () => Promise.resolve({ instance: anInstanceOf(renewed) });
+    expect(outcomeOf(await world.verify())).toBe('unsupported_alg');
+    expect(outcomeOf(await world.verify({ token: { key: renewed } }))).toBe('accepted');
+  });
+
   it('answers an unexpected error with a refusal', async () => {
     const world = await aWorld();
     const broken = { ...anInstanceOf(world.key), publicKey: { kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA' } } as never;

@@ -27,7 +27,7 @@ export interface NonceExpiry {
    */
   maintain(now: number): Promise<void>;
   /**
-   * Deletes rows that expired before `now` (seconds) and are in no bucket.
+   * Deletes rows that expired before `now` (seconds; on SQLite before the minute that it is in) and are in no bucket.
    *
    * @returns how many, at most `limit`
    */

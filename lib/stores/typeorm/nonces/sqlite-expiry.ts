@@ -1,6 +1,6 @@
 import type { TabDatabase } from '../database/database.types.js';
 import type { Work } from '../database/statement.js';
-import { bucketBefore, isOver, MAX_MOVED, missingBuckets, type Bucket } from './bucket.js';
+import { bucketBefore, bucketOf, isOver, MAX_MOVED, missingBuckets, type Bucket } from './bucket.js';
 import { pause, untilBusy, type NonceExpiry, type NonceTable } from './nonce-expiry.js';
 import { bucketPath, SqliteBuckets } from './sqlite-buckets.js';
 
@@ -75,16 +75,20 @@ export class SqliteExpiry implements NonceExpiry {
   }
 }
 
-/** Deletes rows that are in no bucket, once it is noted that they are gone. */
+/**
+ * Deletes rows that are in no bucket, once it is noted that they are gone: up to the last of them and no further, since by
+ * a clock that is ahead of its time everything before `now` would be refused until then.
+ */
 function* deleteWork(buckets: SqliteBuckets, path: string, clock: string, now: number, limit: number): Work<number> {
   const { rows: moments } = yield { sql: `SELECT MIN(?, ${clock}) AS now`, params: [now] };
-  const gone = bucketBefore(Number(moments[0]?.['now']));
-  const { rows } = yield { sql: `SELECT 1 FROM ${path} WHERE expires_at < ? LIMIT 1`, params: [gone.to] };
-  if (rows.length === 0) return 0;
-  yield* buckets.markGone(gone);
-  const chosen = `SELECT expires_at, nonce_key FROM ${path} WHERE expires_at < ? ORDER BY expires_at LIMIT ?`;
+  const { to } = bucketBefore(Number(moments[0]?.['now']));
+  const chosen = `SELECT expires_at, nonce_key FROM ${path} WHERE expires_at < ? ORDER BY expires_at, nonce_key LIMIT ?`;
+  const { rows } = yield { sql: `SELECT MAX(expires_at) AS latest FROM (${chosen})`, params: [to, limit] };
+  const latest = rows[0]?.['latest'];
+  if (latest === null || latest === undefined) return 0;
+  yield* buckets.markGone(bucketOf(Number(latest)));
   const sql = `DELETE FROM ${path} WHERE (expires_at, nonce_key) IN (${chosen})`;
-  return (yield { sql, params: [gone.to, limit] }).affected;
+  return (yield { sql, params: [to, limit] }).affected;
 }
 
 /** Makes a bucket, unless another process has, or many claims would have to be moved at once. */
