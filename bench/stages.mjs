@@ -170,7 +170,8 @@ async function stageBatch(times, { runtime, verifierParts, requirement, items })
     if (!verify('sha256', compact.signingInput, key.key, p1363ToDer(compact.signature)))
       throw new Error('not verified');
   });
-  for (const item of items) item.authentic = { instanceId: INSTANCE, claims: item.parsed.claims, proof: 'signature', algorithm: 'ES256' };
+  for (const item of items)
+    item.authentic = { instanceId: INSTANCE, claims: item.parsed.claims, proof: 'signature', algorithm: 'ES256' };
   await timed(times, 'state', items, async (item) => {
     const { claims } = item.authentic;
     item.bindings = await loadBindings(runtime, INSTANCE, claims.sid);

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sqliteDriver } from './sqlite-driver.mjs';
 
 /** Rows of one filling statement. */
 const FILL = 100_000;
@@ -105,7 +106,7 @@ async function typeOrm(options) {
 
 async function openSqlite() {
   const folder = mkdtempSync(join(tmpdir(), 'tab-bench-'));
-  const file = { type: 'better-sqlite3', database: join(folder, 'tab.sqlite'), enableWAL: true };
+  const file = { type: 'better-sqlite3', driver: sqliteDriver, database: join(folder, 'tab.sqlite'), enableWAL: true };
   const { dataSource, nonces } = await typeOrm(file);
   const database = dataSource.driver.databaseConnection;
   const first = firstExpiry();

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DataSource } from 'typeorm';
 import { TAB_ENTITIES, TAB_MIGRATIONS, typeOrmStores } from '../dist/stores/typeorm/index.js';
+import { sqliteDriver } from './sqlite-driver.mjs';
 
 const IN_FLIGHT = 64;
 const ROUNDS = 3;
@@ -60,7 +61,13 @@ async function onServer(server) {
 
 async function inFile() {
   const folder = mkdtempSync(join(tmpdir(), 'tab-bench-'));
-  const options = { type: 'better-sqlite3', database: join(folder, 'tab.sqlite'), enableWAL: true, ...ours };
+  const options = {
+    type: 'better-sqlite3',
+    driver: sqliteDriver,
+    database: join(folder, 'tab.sqlite'),
+    enableWAL: true,
+    ...ours,
+  };
   const dataSource = await new DataSource(options).initialize();
   const close = async () => {
     await dataSource.destroy();

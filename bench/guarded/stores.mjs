@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sqliteDriver } from '../sqlite-driver.mjs';
 
 const address = (name, port) => ({
   host: process.env[`TAB_${name}_HOST`] ?? '127.0.0.1',
@@ -17,7 +18,12 @@ export const STORES = {
   MariaDB: () => onServer({ type: 'mariadb', ...address('MARIADB', 3306), username: 'root', database: 'test' }),
   SQLite: async () => {
     const folder = mkdtempSync(join(tmpdir(), 'tab-bench-'));
-    const options = { type: 'better-sqlite3', database: join(folder, 'tab.sqlite'), enableWAL: true };
+    const options = {
+      type: 'better-sqlite3',
+      driver: sqliteDriver,
+      database: join(folder, 'tab.sqlite'),
+      enableWAL: true,
+    };
     return openTypeOrm(options, async () => rmSync(folder, { recursive: true, force: true }));
   },
   Redis: openRedis,

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createRequire } from 'node:module';
+import { sqliteDriver } from '../sqlite-driver.mjs';
 
 const address = (name, port) => ({
   host: process.env[`TAB_${name}_HOST`] ?? '127.0.0.1',
@@ -37,14 +37,7 @@ async function onServer(server) {
 
 async function inFile() {
   const folder = mkdtempSync(join(tmpdir(), 'tab-bench-'));
-  // A binary made for one version of Node does not load in another.
-  const driver = process.env.TAB_BENCH_SQLITE && createRequire(import.meta.url)(process.env.TAB_BENCH_SQLITE);
-  const file = {
-    type: 'better-sqlite3',
-    database: join(folder, 'tab.sqlite'),
-    enableWAL: true,
-    ...(driver && { driver }),
-  };
+  const file = { type: 'better-sqlite3', driver: sqliteDriver, database: join(folder, 'tab.sqlite'), enableWAL: true };
   return typeOrm(file, async () => rmSync(folder, { recursive: true, force: true }));
 }
 

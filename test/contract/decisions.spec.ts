@@ -13,6 +13,7 @@ import { describeService } from '../utils/services.js';
 import { decisionStoreContract } from '../unit/telemetry/decision-store-contract.js';
 import { aDecision, aDecisionFullOf, aRefusal, AT, someDecisions, someTokens } from '../unit/telemetry/factories.js';
 import { connectTo, engine, ENGINES, undoMigrations, type Engine, type TestDatabase } from './engines.js';
+import { sqliteDriver } from '../../sample/bank/database/sqlite-driver.js';
 
 const ours = { entities: TAB_DECISION_ENTITIES, migrations: TAB_DECISION_MIGRATIONS };
 
@@ -202,7 +203,7 @@ await onEngine(engine('PostgreSQL'), (database) => {
 });
 
 describe('typeOrmDecisions', () => {
-  const memory: DataSourceOptions = { type: 'better-sqlite3', database: ':memory:', synchronize: true };
+  const memory: DataSourceOptions = { type: 'better-sqlite3', driver: sqliteDriver(), database: ':memory:', synchronize: true };
 
   it('takes the DataSource of the application unless it is given one, and keeps for thirty days', async () => {
     const dataSource = await new DataSource({ ...memory, entities: TAB_DECISION_ENTITIES }).initialize();

@@ -6,6 +6,7 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import { TAB_ENTITIES, TAB_MIGRATIONS, typeOrmStores } from '../../lib/stores/typeorm/index.js';
 import type { TabStores } from '../../lib/stores/stores.types.js';
 import { serviceAddress, type ServiceName } from '../utils/services.js';
+import { sqliteDriver } from '../../sample/bank/database/sqlite-driver.js';
 
 /** A database of one engine that a test made for itself. */
 export interface TestDatabase {
@@ -40,7 +41,7 @@ async function createOnServer(server: DataSourceOptions, drop: (name: string) =>
 const sqliteMemory: Engine = {
   name: 'SQLite in memory',
   create: async () => ({
-    options: { type: 'better-sqlite3', database: ':memory:', ...ours },
+    options: { type: 'better-sqlite3', driver: sqliteDriver(), database: ':memory:', ...ours },
     drop: async () => undefined,
   }),
 };
@@ -50,7 +51,13 @@ const sqliteFile: Engine = {
   create: async () => {
     const folder = mkdtempSync(join(tmpdir(), 'tab-test-'));
     return {
-      options: { type: 'better-sqlite3', database: join(folder, 'tab.sqlite'), enableWAL: true, ...ours },
+      options: {
+        type: 'better-sqlite3',
+        driver: sqliteDriver(),
+        database: join(folder, 'tab.sqlite'),
+        enableWAL: true,
+        ...ours,
+      },
       drop: async () => rmSync(folder, { recursive: true, force: true }),
     };
   },

@@ -28,6 +28,7 @@ import {
   tokenHash,
   type Authorities,
 } from './attestation.harness.js';
+import { sqliteDriver } from '../../sample/bank/database/sqlite-driver.js';
 
 const PRODUCTION = { appId: APP_ID, environment: 'production' } as const;
 
@@ -269,6 +270,7 @@ async function sqliteStores(clock: () => number): Promise<{ stores: TabStoresFac
   const folder = mkdtempSync(join(tmpdir(), 'tab-attestation-'));
   const dataSource = new DataSource({
     type: 'better-sqlite3',
+    driver: sqliteDriver(),
     database: join(folder, 'tab.sqlite'),
     entities: [...TAB_ENTITIES],
     migrations: [...TAB_MIGRATIONS],

@@ -12,6 +12,7 @@ import { PLATFORMS } from '../utils/http/platforms.js';
 import { describeService } from '../utils/services.js';
 import { exchange } from '../utils/http/wire.js';
 import { OpenController } from './controllers.js';
+import { sqliteDriver } from '../../sample/bank/database/sqlite-driver.js';
 
 const ORIGIN = 'https://api.example';
 const ONCE: Call = { method: 'POST', target: '/open/once' };
@@ -34,7 +35,7 @@ async function startNodes(stores: () => TabStoresFactory, clock: () => number = 
 
 async function aDatabase(): Promise<DataSource> {
   const options = { entities: TAB_ENTITIES, migrations: TAB_MIGRATIONS, migrationsRun: true };
-  return new DataSource({ type: 'better-sqlite3', database: ':memory:', ...options }).initialize();
+  return new DataSource({ type: 'better-sqlite3', driver: sqliteDriver(), database: ':memory:', ...options }).initialize();
 }
 
 /** Claims in Redis, everything else in the database of the application. */

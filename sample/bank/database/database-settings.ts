@@ -2,6 +2,7 @@ import type { DataSourceOptions } from 'typeorm';
 import { TAB_DECISION_ENTITIES, TAB_DECISION_MIGRATIONS, TAB_ENTITIES, TAB_MIGRATIONS } from 'nestjs-tab/typeorm';
 import { BANK_ENTITIES } from './entities.js';
 import { BANK_MIGRATIONS } from './migrations.js';
+import { sqliteDriver } from './sqlite-driver.js';
 
 /** A database server. */
 export interface ServerSettings {
@@ -55,7 +56,7 @@ export function dataSourceOptions(settings: DatabaseSettings): DataSourceOptions
   if (settings.type === 'better-sqlite3') {
     const { type, file } = settings;
     // WAL lets other processes read while one writes; a writer waits for another for up to 5 s.
-    return { ...schema, type, database: file, enableWAL: file !== ':memory:', timeout: 5_000 };
+    return { ...schema, type, driver: sqliteDriver(), database: file, enableWAL: file !== ':memory:', timeout: 5_000 };
   }
   return { ...schema, ...settings, ssl: settings.ssl || undefined, isolationLevel: 'READ COMMITTED' };
 }

@@ -9,6 +9,7 @@ import { readBindings } from '../../../lib/stores/typeorm/rows/bindings.js';
 import { encodeRow, type RowShape } from '../../../lib/stores/typeorm/rows/column.js';
 import { INSTANCE, SESSION } from '../../../lib/stores/typeorm/rows/shapes.js';
 import { aBlock, aHash, anInstance, aSession, aSessionId } from './factories.js';
+import { sqliteDriver } from '../../../sample/bank/database/sqlite-driver.js';
 
 const TABLES = {
   instances: 'tab_app_instance',
@@ -19,7 +20,13 @@ const TABLES = {
 
 /** A store on a database that notes what is asked of it. */
 async function aWatchedStore() {
-  const options = { type: 'better-sqlite3', database: ':memory:', entities: TAB_ENTITIES, synchronize: true } as const;
+  const options = {
+    type: 'better-sqlite3',
+    driver: sqliteDriver(),
+    database: ':memory:',
+    entities: TAB_ENTITIES,
+    synchronize: true,
+  } as const;
   const dataSource = await new DataSource(options).initialize();
   const database = openDatabase(dataSource, Date.now);
   const asked: string[] = [];

@@ -1,10 +1,11 @@
-import Database from 'better-sqlite3';
 import type { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { TabStores } from '../../../lib/stores/stores.types.js';
 import { connectTo, engine, storesOf, type TestDatabase } from '../../contract/engines.js';
 import { aKey, anEnding, anInstance, aSession, NOW } from './factories.js';
+import { sqliteDriver } from '../../../sample/bank/database/sqlite-driver.js';
 
+const Database = sqliteDriver();
 const UNAVAILABLE = { code: 'store_unavailable' };
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -92,7 +93,7 @@ describe('while the application has a transaction open on the one SQLite connect
   });
 
   it('a claim gets in after a transaction that TypeORM knows nothing of', async () => {
-    const handle = (dataSource.driver as unknown as { databaseConnection: Database.Database }).databaseConnection;
+    const handle = (dataSource.driver as unknown as { databaseConnection: InstanceType<typeof Database> }).databaseConnection;
     handle.exec('BEGIN');
     const claim = stores.nonces.claim(aKey(), NOW + 180);
     await turn();

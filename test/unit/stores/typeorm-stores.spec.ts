@@ -5,12 +5,14 @@ import type { ProviderLookup } from '../../../lib/stores/stores.types.js';
 import { TAB_ENTITIES, typeOrmStores } from '../../../lib/stores/typeorm/index.js';
 import { openDatabase } from '../../../lib/stores/typeorm/database/open-database.js';
 import { fakeClock, NOW } from './factories.js';
+import { sqliteDriver } from '../../../sample/bank/database/sqlite-driver.js';
 
 const noLookup: ProviderLookup = () => {
   throw new Error('looked up');
 };
 const memory: DataSourceOptions = {
   type: 'better-sqlite3',
+  driver: sqliteDriver(),
   database: ':memory:',
   entities: [...TAB_ENTITIES],
   synchronize: true,

@@ -1,10 +1,11 @@
-import Database from 'better-sqlite3';
 import type { DataSource } from 'typeorm';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { NonceStore } from '../../../../lib/nonces/nonce-store.js';
 import { connectTo, engine, storesOf, type TestDatabase } from '../../../contract/engines.js';
 import { aKey, NOW } from '../factories.js';
+import { sqliteDriver } from '../../../../sample/bank/database/sqlite-driver.js';
 
+const Database = sqliteDriver();
 let database: TestDatabase;
 let dataSource: DataSource;
 let store: NonceStore;
@@ -62,7 +63,7 @@ it('a batch waits for the transaction of the application, and survives its rollb
 });
 
 it('the claims of a turn are one transaction, and so is a claim alone', async () => {
-  const handle = (dataSource.driver as unknown as { databaseConnection: Database.Database }).databaseConnection;
+  const handle = (dataSource.driver as unknown as { databaseConnection: InstanceType<typeof Database> }).databaseConnection;
   const transactions = vi.spyOn(handle, 'transaction');
   expect(new Set(await claimAll(keys(200)))).toEqual(new Set([true]));
   expect(transactions).toHaveBeenCalledTimes(1);
