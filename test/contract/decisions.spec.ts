@@ -203,7 +203,12 @@ await onEngine(engine('PostgreSQL'), (database) => {
 });
 
 describe('typeOrmDecisions', () => {
-  const memory: DataSourceOptions = { type: 'better-sqlite3', driver: sqliteDriver(), database: ':memory:', synchronize: true };
+  const memory: DataSourceOptions = {
+    type: 'better-sqlite3',
+    driver: sqliteDriver(),
+    database: ':memory:',
+    synchronize: true,
+  };
 
   it('takes the DataSource of the application unless it is given one, and keeps for thirty days', async () => {
     const dataSource = await new DataSource({ ...memory, entities: TAB_DECISION_ENTITIES }).initialize();

@@ -35,7 +35,12 @@ async function startNodes(stores: () => TabStoresFactory, clock: () => number = 
 
 async function aDatabase(): Promise<DataSource> {
   const options = { entities: TAB_ENTITIES, migrations: TAB_MIGRATIONS, migrationsRun: true };
-  return new DataSource({ type: 'better-sqlite3', driver: sqliteDriver(), database: ':memory:', ...options }).initialize();
+  return new DataSource({
+    type: 'better-sqlite3',
+    driver: sqliteDriver(),
+    database: ':memory:',
+    ...options,
+  }).initialize();
 }
 
 /** Claims in Redis, everything else in the database of the application. */

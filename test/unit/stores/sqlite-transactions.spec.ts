@@ -93,7 +93,8 @@ describe('while the application has a transaction open on the one SQLite connect
   });
 
   it('a claim gets in after a transaction that TypeORM knows nothing of', async () => {
-    const handle = (dataSource.driver as unknown as { databaseConnection: InstanceType<typeof Database> }).databaseConnection;
+    const handle = (dataSource.driver as unknown as { databaseConnection: InstanceType<typeof Database> })
+      .databaseConnection;
     handle.exec('BEGIN');
     const claim = stores.nonces.claim(aKey(), NOW + 180);
     await turn();

@@ -63,7 +63,8 @@ it('a batch waits for the transaction of the application, and survives its rollb
 });
 
 it('the claims of a turn are one transaction, and so is a claim alone', async () => {
-  const handle = (dataSource.driver as unknown as { databaseConnection: InstanceType<typeof Database> }).databaseConnection;
+  const handle = (dataSource.driver as unknown as { databaseConnection: InstanceType<typeof Database> })
+    .databaseConnection;
   const transactions = vi.spyOn(handle, 'transaction');
   expect(new Set(await claimAll(keys(200)))).toEqual(new Set([true]));
   expect(transactions).toHaveBeenCalledTimes(1);
