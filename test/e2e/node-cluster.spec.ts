@@ -6,6 +6,7 @@ import { expectAccepted, expectRefusal } from '../utils/http/expectations.js';
 import { exchange } from '../utils/http/wire.js';
 import { serviceAvailable } from '../utils/services.js';
 import { buildLibrary, ORIGIN, SECRET, startNode, type Build, type ClusterNode } from './cluster.harness.js';
+import { SQLITE_PACKAGE } from '../../sample/bank/database/sqlite-driver.js';
 
 /*
  * Two workers of node:cluster take turns with connections, and every request here has a connection of its own: nothing is
@@ -43,7 +44,8 @@ describe.each([
     database = await engine(name).create();
     await (await connectTo(database)).destroy();
     const { entities: _entities, migrations: _migrations, ...connection } = database.options;
-    node = await startNode(build, adapter, connection, 'cluster');
+    const driver = connection.type === 'better-sqlite3' ? SQLITE_PACKAGE : undefined;
+    node = await startNode(build, adapter, { ...connection, driver }, 'cluster');
   }, 120_000);
 
   afterAll(async () => {

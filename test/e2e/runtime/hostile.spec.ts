@@ -232,10 +232,10 @@ describe.runIf(linux)('a process', () => {
 
   it('beside a remote-control server', async () => {
     const server = join(app.folder, 'x11vnc');
-    // A copy of Node, because a small tool may be one program under many names.
+    // A copy of Node, because a small tool may be one program under many names; newer ones give their main thread a name.
     copyFileSync(process.execPath, server);
-    const child = spawn(server, ['-e', 'setTimeout(() => 0, 30_000)']);
-    await new Promise((resolve) => child.once('spawn', resolve));
+    const child = spawn(server, ['-e', `process.title = 'x11vnc'; console.log(); setTimeout(() => 0, 30_000)`]);
+    await new Promise((resolve) => child.stdout.once('data', resolve));
     try {
       expect(await app.report()).toEqual(exactly('remote-control'));
     } finally {
